@@ -1,0 +1,46 @@
+"""The SOAP engine, sans I/O: bytes to typed messages and back, driven by the WSDL.
+
+schema      the allowed subset of XML Schema as frozen tables
+contract    a WSDL as an operation table
+generate    writes messages/ from the contract
+messages/   the messages as frozen dataclasses
+codec       decode and encode tables, compiled once
+envelope    version, header blocks, the child of the Body
+normalise   what some clients send for "absent" (rule R10)
+validate    the compiled XSD, and a failure told by place and mend
+faults      one fault value, one writer per version, the engine's own refusals
+exchange    the states of one exchange
+engine      a service, seen from the server
+client      a service, seen from a client
+publish     the flattened WSDL
+"""
+
+from soap.client import AnswerInvalid, ClientEngine, FaultReceived
+from soap.contract import Contract, load_contract
+from soap.engine import Engine, Received, Reply
+from soap.errors import ContractError, SoapError
+from soap.exchange import Exchange, Stage
+from soap.faults import ENGINE_FAULTS, Blame, Fault, FaultKind
+from soap.names import Version
+from soap.publish import flattened_wsdl
+
+__all__ = [
+    "ENGINE_FAULTS",
+    "AnswerInvalid",
+    "Blame",
+    "ClientEngine",
+    "Contract",
+    "ContractError",
+    "Engine",
+    "Exchange",
+    "Fault",
+    "FaultKind",
+    "FaultReceived",
+    "Received",
+    "Reply",
+    "SoapError",
+    "Stage",
+    "Version",
+    "flattened_wsdl",
+    "load_contract",
+]

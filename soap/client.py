@@ -1,0 +1,109 @@
+"""The other half of the engine: typed requests to bytes, and answers or faults back. No I/O.
+
+It reads the same contract as the server, validates what comes back, and is what the SDK stands on.
+"""
+
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from lxml import etree
+
+from soap.codec import compile_decoder, compile_encoder
+from soap.contract import Contract
+from soap.envelope import read_content_type
+from soap.errors import SoapError
+from soap.names import XML_DECLARATION, Version
+from soap.validate import Validator
+from xmlgate import Limits, XmlRefused, parse
+
+ANSWER_LIMITS = Limits(max_bytes=16 * 1024 * 1024, elements=200_000)
+"""What a client accepts from a server that it chose: an update file may be large."""
+
+
+class FaultReceived(Exception):
+    """The service answered with a fault.
+
+    `code` is the stable name of the case ('' when the fault did not come from an OpenDepot service), `retry` whether
+    the same message may succeed later, `reference` the name of the exchange in the server's log.
+    """
+
+    def __init__(self, *, code: str, message: str, reference: str, retry: bool, path: str | None) -> None:
+        super().__init__(f"{code}: {message}" if code else message)
+        self.code = code
+        self.message = message
+        self.reference = reference
+        self.retry = retry
+        self.path = path
+
+
+class AnswerInvalid(Exception):
+    """What came back is no answer of this service: not SOAP, or not valid against the contract."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """What to POST to the service's address."""
+
+    headers: dict[str, str]
+    body: bytes
+
+
+class ClientEngine:
+    """The compiled contract of one service, seen from a client."""
+
+    def __init__(self, contract: Contract, messages: ModuleType, *, version: Version = Version.SOAP12) -> None:
+        self.contract = contract
+        self._version = version
+        self._validator = Validator(contract.schemas[contract.namespace])
+        self._encoders = {o.name: compile_encoder(o.request, prefix="m") for o in contract.operations.values()}
+        self._decoders = {o.name: compile_decoder(o.answer, messages) for o in contract.operations.values()}
+
+    def request(self, operation: str, message: Any) -> Request:
+        """Write a request. Raises KeyError for an operation that the service does not have."""
+        version, action = self._version, self.contract.operations[operation].action
+        out = [f'{XML_DECLARATION}<soap:Envelope xmlns:soap="{version}"><soap:Body>']
+        out.append(f'<m:{operation} xmlns:m="{self.contract.namespace}">')
+        self._encoders[operation](message, out)
+        out.append(f"</m:{operation}></soap:Body></soap:Envelope>")
+        if version is Version.SOAP11:
+            headers = {"Content-Type": version.content_type, "SOAPAction": f'"{action}"'}
+        else:
+            headers = {"Content-Type": f'{version.content_type}; action="{action}"'}
+        return Request(headers=headers, body="".join(out).encode("utf-8"))
+
+    def answer(self, operation: str, *, content_type: str | None, body: bytes) -> Any:
+        """Read what came back. Raises FaultReceived, or AnswerInvalid."""
+        try:
+            kind = read_content_type(content_type)
+            root = parse(body, limits=ANSWER_LIMITS, charset=kind.charset)
+        except (SoapError, XmlRefused) as error:
+            raise AnswerInvalid(f"the answer is no SOAP message: {error}") from error
+        payload = root.find(f"{{{kind.version}}}Body/*")
+        if payload is None:
+            raise AnswerInvalid("the answer has no Body with content")
+        if payload.tag == f"{{{kind.version}}}Fault":
+            raise _fault(payload, kind.version, self.contract.namespace)
+        described = self.contract.operations[operation]
+        if payload.tag != described.answer_tag:
+            raise AnswerInvalid(f"the answer is not that of {operation}")
+        if not self._validator.valid(payload):
+            raise AnswerInvalid(str(self._validator.explain(payload, described.answer)))
+        return self._decoders[operation](payload)
+
+
+def _fault(fault: etree._Element, version: Version, namespace: str) -> FaultReceived:
+    if version is Version.SOAP11:
+        detail, text = fault.find("detail"), fault.findtext("faultstring")
+    else:
+        detail, text = fault.find(f"{{{version}}}Detail"), fault.findtext(f"{{{version}}}Reason/{{{version}}}Text")
+    typed = None if detail is None or not len(detail) else detail[0]
+    found = {} if typed is None else {etree.QName(child).localname: child.text or "" for child in typed}
+    ours = typed is not None and etree.QName(typed).namespace == namespace
+    return FaultReceived(
+        code=found.get("code", "") if ours else "",
+        message=found.get("message", "") if ours else (text or "the service answered with a fault").strip(),
+        reference=found.get("reference", ""),
+        retry=found.get("retry") == "Later",
+        path=found.get("path"),
+    )

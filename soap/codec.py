@@ -1,0 +1,144 @@
+"""Elements to frozen messages and back, by tables compiled once from the contract.
+
+A decoder is given validated elements only, so it looks nothing up twice and checks almost nothing. An encoder writes
+text between tags that were made when it was compiled; no tree is built.
+"""
+
+import re
+from base64 import b64decode, b64encode
+from collections.abc import Callable
+from datetime import UTC, datetime
+from types import ModuleType
+from typing import Any
+
+from lxml import etree
+
+from soap.errors import ContractError, SoapError
+from soap.schema import ComplexType, Field, SimpleType
+
+Decode = Callable[[etree._Element], Any]
+Encode = Callable[[Any, list[str]], None]
+
+_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+
+def escape(text: str) -> str:
+    """Escape text content. Raises ValueError for characters that XML 1.0 (section 2.2) cannot carry."""
+    if _NOT_XML.search(text):
+        raise ValueError("a text holds a character that XML cannot carry")
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\r", "&#13;")
+
+
+def _text(element: etree._Element) -> str:
+    return element.text or ""
+
+
+def _date_time(element: etree._Element) -> datetime:
+    """Read an xs:dateTime, which must have a zone (rule R6)."""
+    try:
+        found = datetime.fromisoformat(_text(element).strip())
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise SoapError(
+            "SchemaViolation",
+            "the date and time must be a real one and have a zone, such as 2026-01-31T12:00:00Z",
+            path=etree.QName(element).localname,
+            line=element.sourceline,
+        )
+    return found.astimezone(UTC)
+
+
+_DECODERS: dict[str, Decode] = {
+    "string": _text,
+    "int": lambda element: int(_text(element)),
+    "long": lambda element: int(_text(element)),
+    "boolean": lambda element: _text(element).strip() in {"true", "1"},
+    "dateTime": _date_time,
+    "base64Binary": lambda element: b64decode(_text(element)),
+}
+
+_ENCODERS: dict[str, Callable[[Any], str]] = {
+    "string": escape,
+    "int": str,
+    "long": str,
+    "boolean": lambda value: "true" if value else "false",
+    "dateTime": lambda value: value.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+    "base64Binary": lambda value: b64encode(value).decode("ascii"),
+}
+
+
+def compile_decoder(type_: ComplexType, messages: ModuleType) -> Decode:
+    """Make the function that turns a validated element of `type_` into its dataclass in `messages`."""
+    message_class = _message_class(type_, messages)
+    table: dict[Any, tuple[str, bool, Decode]] = {
+        field.tag: (field.attribute, field.many, _field_decoder(field, messages)) for field in type_.fields
+    }
+
+    def decode(element: etree._Element) -> Any:
+        values: dict[str, Any] = {}
+        for child in element:
+            attribute, many, convert = table[child.tag]
+            if many:
+                values.setdefault(attribute, []).append(convert(child))
+            else:
+                values[attribute] = convert(child)
+        for attribute, value in values.items():
+            if type(value) is list:
+                values[attribute] = tuple(value)
+        return message_class(**values)
+
+    return decode
+
+
+def _field_decoder(field: Field, messages: ModuleType) -> Decode:
+    if isinstance(field.type, SimpleType):
+        return _DECODERS[field.type.built_in]
+    return compile_decoder(field.type, messages)
+
+
+def _message_class(type_: ComplexType, messages: ModuleType) -> Callable[..., Any]:
+    found = getattr(messages, type_.name, None)
+    if found is None or {f.attribute for f in type_.fields} != set(found.__dataclass_fields__):
+        raise ContractError(
+            f"{messages.__name__} does not match the contract at {type_.name}: run `python -m soap.generate`"
+        )
+    return found  # type: ignore[no-any-return]  # a class by its name
+
+
+def compile_encoder(type_: ComplexType, *, prefix: str) -> Encode:
+    """Make the function that appends the content of an element of `type_`, its tags under `prefix`."""
+    writers = tuple((field.attribute, _field_encoder(field, prefix)) for field in type_.fields)
+
+    def encode(message: Any, out: list[str]) -> None:
+        for attribute, write in writers:
+            value = getattr(message, attribute)
+            if value is not None:
+                write(value, out)
+
+    return encode
+
+
+def _field_encoder(field: Field, prefix: str) -> Encode:
+    start, end = f"<{prefix}:{field.name}>", f"</{prefix}:{field.name}>"
+    if isinstance(field.type, SimpleType):
+        convert = _ENCODERS[field.type.built_in]
+
+        def write_one(value: Any, out: list[str]) -> None:
+            out.append(f"{start}{convert(value)}{end}")
+    else:
+        encode = compile_encoder(field.type, prefix=prefix)
+
+        def write_one(value: Any, out: list[str]) -> None:
+            out.append(start)
+            encode(value, out)
+            out.append(end)
+
+    if not field.many:
+        return write_one
+
+    def write_many(values: Any, out: list[str]) -> None:
+        for value in values:
+            write_one(value, out)
+
+    return write_many

@@ -1,0 +1,152 @@
+"""One service: bytes to a typed call, and a typed answer to bytes. No I/O, no clock, no state between messages.
+
+A call passes `open` (byte gate, parse, envelope, operation), then whatever identifies the caller, then `decode`
+(rule R10, validation, message). No message leaves `decode` unvalidated. Answers leave through `encode` and `fault`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from lxml import etree
+
+from soap.codec import compile_decoder, compile_encoder
+from soap.contract import Contract, Operation
+from soap.envelope import ON_BEHALF_OF, read_content_type, read_envelope
+from soap.errors import ContractError, SoapError
+from soap.faults import Fault, render_fault
+from soap.messages import header as header_messages
+from soap.messages.header import FrontClient
+from soap.names import XML_DECLARATION, Version
+from soap.normalise import needless, normalise
+from soap.validate import Validator
+from xmlgate import Limits, XmlRefused, parse
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Received:
+    """A message that is an envelope of one of the service's operations, not yet validated."""
+
+    version: Version
+    operation: Operation
+    payload: etree._Element
+    on_behalf_of: FrontClient | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reply:
+    """Bytes to send back, with the HTTP status and Content-Type that belong to them."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+
+class Engine:
+    """The compiled contract of one service."""
+
+    def __init__(self, contract: Contract, messages: ModuleType, *, limits: Limits, validate_answers: bool) -> None:
+        """Compile all tables. Raises ContractError when contract and messages do not fit together."""
+        self.contract = contract
+        self._limits = limits
+        self._validate_answers = validate_answers
+        self._validator = Validator(contract.schemas[contract.namespace])
+        self._header_validator = Validator(next(s for n, s in contract.schemas.items() if n != contract.namespace))
+        self._front_type = contract.header_schema.elements["OnBehalfOf"]
+        self._front_decoder = compile_decoder(self._front_type, header_messages)
+        operations = contract.operations.values()
+        self._by_tag: Mapping[str, Operation] = {operation.request_tag: operation for operation in operations}
+        self._by_action: Mapping[str, Operation] = {operation.action: operation for operation in operations}
+        self._decoders = {o.name: compile_decoder(o.request, messages) for o in operations}
+        self._encoders = {o.name: compile_encoder(o.answer, prefix="m") for o in operations}
+        ambiguous = [name for operation in operations for name in needless(operation.request)]
+        if ambiguous:
+            raise ContractError(f"these could be sent empty and still be valid (rule R10): {', '.join(ambiguous)}")
+
+    def open(self, body: bytes, *, content_type: str | None, soap_action: str | None) -> Received:
+        """Read a message up to its operation. Raises SoapError, its `version` set when known."""
+        kind = read_content_type(content_type)
+        try:
+            root = parse(body, limits=self._limits, charset=kind.charset)
+        except XmlRefused as refused:
+            raise SoapError(refused.code, refused.message, line=refused.line, version=kind.version) from refused
+        envelope = read_envelope(root, kind)
+        operation = self._by_tag.get(str(envelope.payload.tag))
+        if operation is None:
+            raise SoapError(
+                "OperationUnknown",
+                f"the child of the Body is no operation of {self.contract.name} ({self.contract.namespace})",
+                path="Envelope/Body",
+                line=envelope.payload.sourceline,
+                version=envelope.version,
+            )
+        self._check_action(
+            operation, kind.action if envelope.version is Version.SOAP12 else soap_action, envelope.version
+        )
+        return Received(
+            version=envelope.version,
+            operation=operation,
+            payload=envelope.payload,
+            on_behalf_of=self._front(envelope.blocks.get(ON_BEHALF_OF), envelope.version),
+        )
+
+    def _check_action(self, operation: Operation, action: str | None, version: Version) -> None:
+        """Rule R9: an action is wrong only when it names another operation."""
+        named = self._by_action.get((action or "").strip().strip('"'))
+        if named is not None and named is not operation:
+            raise SoapError(
+                "SoapActionMismatch",
+                f"the action names {named.name}, but the Body holds {operation.name}",
+                path=f"Envelope/Body/{operation.name}",
+                version=version,
+            )
+
+    def _front(self, block: etree._Element | None, version: Version) -> FrontClient | None:
+        if block is None:
+            return None
+        for name in [n for n in block.attrib if str(n).startswith(f"{{{version}}}")]:
+            del block.attrib[name]
+        if not self._header_validator.valid(block):
+            error = self._header_validator.explain(block, self._front_type, about="HeaderInvalid")
+            error.version = version
+            raise error
+        front: FrontClient = self._front_decoder(block)
+        return front
+
+    def decode(self, received: Received) -> Any:
+        """Validate a message and give it as its dataclass. Raises SoapError SchemaViolation."""
+        operation = received.operation
+        if not self._validator.valid(received.payload) and not (
+            normalise(received.payload, operation.request) and self._validator.valid(received.payload)
+        ):
+            error = self._validator.explain(received.payload, operation.request)
+            error.version = received.version
+            raise error
+        return self._decoders[operation.name](received.payload)
+
+    def encode(self, received: Received, answer: Any) -> Reply:
+        """Write an operation's answer in the version of the request.
+
+        Raises AssertionError when answers are validated (a setting, always on in tests) and this one is not valid.
+        """
+        operation, version = received.operation, received.version
+        name = operation.answer_tag.rpartition("}")[2]
+        out = [f'{XML_DECLARATION}<soap:Envelope xmlns:soap="{version}"><soap:Body>']
+        out.append(f'<m:{name} xmlns:m="{self.contract.namespace}">')
+        self._encoders[operation.name](answer, out)
+        out.append(f"</m:{name}></soap:Body></soap:Envelope>")
+        body = "".join(out).encode("utf-8")
+        if self._validate_answers:
+            self._check_answer(body, operation)
+        return Reply(status=200, content_type=version.content_type, body=body)
+
+    def _check_answer(self, body: bytes, operation: Operation) -> None:
+        element = etree.fromstring(body)[0][0]
+        if not self._validator.valid(element):
+            raise AssertionError(f"invalid answer: {self._validator.explain(element, operation.answer)}")
+
+    def fault(self, fault: Fault, *, version: Version) -> Reply:
+        """Write a fault."""
+        body = render_fault(fault, version=version, namespace=self.contract.namespace)
+        return Reply(status=fault.status(version), content_type=version.content_type, body=body)

@@ -1,0 +1,125 @@
+"""The envelope of a message: version, header blocks and the one child of the Body (SOAP 1.1 and 1.2)."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lxml import etree
+
+from soap.errors import SoapError
+from soap.names import HEADER, MY_ROLES, Version
+
+_PARAMETER = re.compile(r""";\s*(?P<name>[\w.+-]+)\s*=\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<token>[^;\s"]*))\s*""")
+ON_BEHALF_OF = f"{{{HEADER}}}OnBehalfOf"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ContentType:
+    """A Content-Type header taken apart; `action` is SOAP 1.2's parameter (RFC 3902)."""
+
+    version: Version
+    charset: str | None
+    action: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Envelope:
+    """The parts of an envelope. `blocks` are the header blocks that this service understands, by tag."""
+
+    version: Version
+    payload: etree._Element
+    blocks: Mapping[str, etree._Element]
+
+
+def read_content_type(header: str | None) -> ContentType:
+    """Read a request's Content-Type. Raises SoapError MediaTypeUnsupported."""
+    media_type, semicolon, rest = (header or "").partition(";")
+    for version in Version:
+        if media_type.strip().lower() == version.media_type:
+            break
+    else:
+        raise SoapError(
+            "MediaTypeUnsupported", "the Content-Type must be text/xml (SOAP 1.1) or application/soap+xml (1.2)"
+        )
+    parameters = {
+        found["name"].lower(): found["token"] if found["quoted"] is None else found["quoted"]
+        for found in _PARAMETER.finditer(semicolon + rest)
+    }
+    return ContentType(version=version, charset=parameters.get("charset"), action=parameters.get("action"))
+
+
+def read_envelope(root: etree._Element, content_type: ContentType) -> Envelope:
+    """Take an envelope apart, header blocks checked for mustUnderstand.
+
+    Raises SoapError VersionMismatch, ContentTypeMismatch, EnvelopeInvalid, HeaderInvalid or NotUnderstood.
+    """
+    name = etree.QName(root)
+    if name.localname != "Envelope" or name.namespace not in set(Version):
+        raise SoapError(
+            "VersionMismatch",
+            f"the root element must be Envelope in the namespace {Version.SOAP11} or {Version.SOAP12}",
+            version=content_type.version,
+        )
+    version = Version(name.namespace)
+    if version is not content_type.version:
+        raise SoapError(
+            "ContentTypeMismatch",
+            f"an envelope of this namespace has the Content-Type {version.media_type}",
+            version=version,
+        )
+    parts = list(root)
+    headers = list(parts.pop(0)) if parts and parts[0].tag == f"{{{version}}}Header" else []
+    if len(parts) != 1 or parts[0].tag != f"{{{version}}}Body":
+        raise SoapError(
+            "EnvelopeInvalid",
+            "an Envelope holds a Header at most once, then one Body, and nothing else",
+            path="Envelope",
+            line=root.sourceline,
+            version=version,
+        )
+    body = parts[0]
+    if len(body) != 1:
+        raise SoapError(
+            "EnvelopeInvalid",
+            "the Body must hold exactly one element, the request of an operation",
+            path="Envelope/Body",
+            line=body.sourceline,
+            version=version,
+        )
+    return Envelope(version=version, payload=body[0], blocks=_understood(headers, version))
+
+
+def _understood(headers: list[etree._Element], version: Version) -> dict[str, etree._Element]:
+    """Pick the blocks that are for this service; rule R11 for ours, mustUnderstand for everybody's."""
+    understood: dict[str, etree._Element] = {}
+    ignored: list[etree._Element] = []
+    for block in headers:
+        if etree.QName(block).localname == "OnBehalfOf":
+            if block.tag != ON_BEHALF_OF or block.tag in understood:
+                raise SoapError(
+                    "HeaderInvalid",
+                    f"OnBehalfOf stands once in the namespace {HEADER}",
+                    path="Envelope/Header/OnBehalfOf",
+                    line=block.sourceline,
+                    version=version,
+                )
+            understood[str(block.tag)] = block
+        elif _must_understand(block, version):
+            ignored.append(block)
+    if ignored:
+        names = tuple((etree.QName(block).namespace or "", etree.QName(block).localname) for block in ignored)
+        raise SoapError(
+            "NotUnderstood",
+            "a header block with mustUnderstand is not known to this service; leave it out or drop mustUnderstand",
+            path="Envelope/Header",
+            line=ignored[0].sourceline,
+            version=version,
+            not_understood=names,
+        )
+    return understood
+
+
+def _must_understand(block: etree._Element, version: Version) -> bool:
+    """Whether a block is for us and must be understood (SOAP 1.1 section 4.2.3, SOAP 1.2 part 1 section 5.2.3)."""
+    role = block.get(f"{{{version}}}{'actor' if version is Version.SOAP11 else 'role'}", "").strip()
+    return role in MY_ROLES and block.get(f"{{{version}}}mustUnderstand", "").strip() in {"1", "true"}

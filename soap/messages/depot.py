@@ -1,0 +1,175 @@
+"""Messages of `urn:opendepot:depot:1`, made from wsdl/v1/depot.xsd by `python -m soap.generate`."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GetTicketRequest:
+    """Which tickets to look at.
+
+    ticket: The tickets, 1 to 20.
+    """
+
+    ticket: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TicketLicense:
+    """A licence, how far it is collected and what may be done with it.
+
+    license_id: The name of the licence.
+    item_number: The article.
+    firm_code: The firm code that its update files are signed for.
+    product_code: The product code.
+    quantity: How many were bought.
+    state: NotCollected, PartlyCollected or WhollyCollected; more states may come.
+    collected: How many are in containers or on the way there.
+    confirmed: How many are in containers for certain, confirmed by a receipt.
+    free: How many can be collected now.
+    action: What may be done, such as Collect; more actions may come.
+    """
+
+    license_id: str
+    item_number: str
+    firm_code: int
+    product_code: int
+    quantity: int
+    state: str
+    collected: int
+    confirmed: int
+    free: int
+    action: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TicketOverview:
+    """The licences of one or several tickets.
+
+    state: NotCollected, PartlyCollected or WhollyCollected, over all licences; more states may come.
+    license: The licences, in the order in which they were bought.
+    """
+
+    state: str
+    license: tuple[TicketLicense, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GetTicketAnswer:
+    """The answer to GetTicket.
+
+    overview: The licences of the tickets.
+    """
+
+    overview: TicketOverview
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TargetQuantity:
+    """A quantity that a container shall hold.
+
+    quantity: How many, 1 to 1000000. Never lowers what the container holds.
+    """
+
+    quantity: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LicenseTarget:
+    """A licence and how many of it the container shall hold.
+
+    license_id: The licence.
+    target: How many the container shall hold afterwards; left out: what is there and all that is free.
+    """
+
+    license_id: str
+    target: TargetQuantity | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GetLicenseUpdateRequest:
+    """Asks for an update file that puts licences of a ticket into a container.
+
+    ticket: The ticket.
+    license: Which licences; left out: all licences of the ticket for the firm code of the context.
+    context: The context file that the container has just exported.
+    user: The staff member that collects, for the history that the manager sees.
+    """
+
+    ticket: str
+    context: bytes
+    license: tuple[LicenseTarget, ...] = ()
+    user: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UpdateResult:
+    """An update file, or why there is none.
+
+    state: Done: import the update, then send the receipt. NothingNew: the container holds it already.
+        ExportAgain: import the update if there is one, then ask again with a new context. Marked, Healing,
+        Lost: support has to decide about this container. More states may come.
+    update: The update file, to be imported into the container.
+    """
+
+    state: str
+    update: bytes | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GetLicenseUpdateAnswer:
+    """The answer to GetLicenseUpdate.
+
+    result: The update file, or why there is none.
+    """
+
+    result: UpdateResult
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ConfirmLicenseUpdateRequest:
+    """Confirms that an update file was imported.
+
+    receipt: The receipt: the context file that the container exported after the import.
+    """
+
+    receipt: bytes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Confirmation:
+    """What a receipt confirmed.
+
+    state: Confirmed: all that was sent has arrived. Open: a step that was sent has not arrived yet; ask with
+        GetLicenseUpdate. ExportAgain: the receipt is older than one that came before; export again. Marked,
+        Healing, Lost: support has to decide about this container. More states may come.
+    """
+
+    state: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ConfirmLicenseUpdateAnswer:
+    """The answer to ConfirmLicenseUpdate.
+
+    confirmation: What the receipt confirmed.
+    """
+
+    confirmation: Confirmation
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FaultDetail:
+    """What went wrong, where, and whether sending the same request again can help.
+
+    code: A stable name of the case, listed with its meaning and mend in the reference of fault codes.
+    message: What was wrong and how to mend it, in English, for people.
+    reference: The name of this exchange in the log of the server; quote it to support.
+    retry: Never, or Later: the same request may succeed if it is sent again after a while.
+    path: The element that the fault is about, such as CreateOrder/orderLine[2]/quantity.
+    """
+
+    code: str
+    message: str
+    reference: str
+    retry: str
+    path: str | None = None

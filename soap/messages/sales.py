@@ -1,0 +1,229 @@
+"""Messages of `urn:opendepot:sales:1`, made from wsdl/v1/sales.xsd by `python -m soap.generate`."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Customer:
+    """The customer of an order. Kept encrypted, and erased on request.
+
+    name: The name of the person or the department.
+    company: The company.
+    email: The mail address.
+    customer_number: The vendor's own number of the customer.
+    language: The language of the customer as in BCP 47, such as de or pt-BR.
+    """
+
+    name: str
+    company: str | None = None
+    email: str | None = None
+    customer_number: str | None = None
+    language: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OrderLine:
+    """One line of an order. It becomes one licence.
+
+    item_number: The article that was bought, as ListItems gives it.
+    quantity: How many, 1 to 1000000.
+    """
+
+    item_number: str
+    quantity: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CreateOrderRequest:
+    """An order of one or several lines.
+
+    transaction_id: The key of this order, chosen by the shop, unique for ever within the shop. The same key
+        with the same values is answered with the same order again, so an order may be repeated safely when an
+        answer was lost.
+    order_number: The shop's own number of the order, unique within the shop when given.
+    original_order_number: An earlier order of the same shop: the new lines are added to that order's ticket,
+        and no new ticket is made.
+    customer: Who bought.
+    order_line: What was bought, 1 to 100 lines.
+    """
+
+    transaction_id: str
+    order_line: tuple[OrderLine, ...]
+    order_number: str | None = None
+    original_order_number: str | None = None
+    customer: Customer | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OrderedLicense:
+    """A licence that an order line became.
+
+    license_id: The name of the licence.
+    item_number: The article.
+    quantity: How many.
+    """
+
+    license_id: str
+    item_number: str
+    quantity: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OrderReceipt:
+    """An order that was recorded durably.
+
+    order_id: The server's own name of the order.
+    ticket: The ticket, which the licensee turns into licences. Whoever holds it can collect: treat it as a
+        secret.
+    collect_url: The page where the licensee collects, with the ticket in it; given when the vendor has set up
+        such a page.
+    license: The licences of this order, in the order of its lines.
+    """
+
+    order_id: str
+    ticket: str
+    license: tuple[OrderedLicense, ...]
+    collect_url: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CreateOrderAnswer:
+    """The answer to CreateOrder.
+
+    receipt: The order as it was recorded.
+    """
+
+    receipt: OrderReceipt
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GetOrderRequest:
+    """Which order: exactly one of the three names.
+
+    order_id: The server's own name of the order.
+    order_number: The shop's number of the order.
+    transaction_id: The key under which the order was created.
+    """
+
+    order_id: str | None = None
+    order_number: str | None = None
+    transaction_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LicenseStatus:
+    """A licence and how far it is collected.
+
+    license_id: The name of the licence.
+    item_number: The article.
+    quantity: How many were bought.
+    state: NotCollected, PartlyCollected or WhollyCollected; more states may come.
+    collected: How many are in containers or on the way there.
+    confirmed: How many are in containers for certain, confirmed by a receipt.
+    """
+
+    license_id: str
+    item_number: str
+    quantity: int
+    state: str
+    collected: int
+    confirmed: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OrderDetails:
+    """An order and how far its licences are collected.
+
+    order_id: The server's own name of the order.
+    order_number: The shop's number of the order, if it gave one.
+    transaction_id: The key under which the order was created.
+    ticket: The ticket.
+    collect_url: The page where the licensee collects.
+    order_time: When the order was recorded, in UTC.
+    license: The licences of this order, in the order of its lines.
+    """
+
+    order_id: str
+    transaction_id: str
+    ticket: str
+    order_time: datetime
+    license: tuple[LicenseStatus, ...]
+    order_number: str | None = None
+    collect_url: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GetOrderAnswer:
+    """The answer to GetOrder.
+
+    order: The order and the states of its licences.
+    """
+
+    order: OrderDetails
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ListItemsRequest:
+    """Which page of the list of items.
+
+    page_token: nextPageToken of the page before; left out for the first page.
+    """
+
+    page_token: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ItemSummary:
+    """An article that this shop may sell.
+
+    item_number: The article number.
+    firm_code: The firm code of the vendor that its licences are for.
+    product_code: The product code of its licences.
+    """
+
+    item_number: str
+    firm_code: int
+    product_code: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ItemPage:
+    """Up to 100 items, sorted by item number.
+
+    has_more: Whether a further page follows.
+    next_page_token: What to send for the next page.
+    item: The items of this page.
+    """
+
+    has_more: bool
+    next_page_token: str | None = None
+    item: tuple[ItemSummary, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ListItemsAnswer:
+    """The answer to ListItems.
+
+    page: One page of items.
+    """
+
+    page: ItemPage
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FaultDetail:
+    """What went wrong, where, and whether sending the same request again can help.
+
+    code: A stable name of the case, listed with its meaning and mend in the reference of fault codes.
+    message: What was wrong and how to mend it, in English, for people.
+    reference: The name of this exchange in the log of the server; quote it to support.
+    retry: Never, or Later: the same request may succeed if it is sent again after a while.
+    path: The element that the fault is about, such as CreateOrder/orderLine[2]/quantity.
+    """
+
+    code: str
+    message: str
+    reference: str
+    retry: str
+    path: str | None = None

@@ -1,0 +1,78 @@
+"""Rule R10: what some clients send for "absent" is made absent before validation.
+
+`xsi:nil` on a declared optional element, an empty optional string or complex element, and nil on an empty wrapper mean
+absent. An empty date, number or boolean stays a fault, since a lost date would sell a perpetual licence, and so does an
+undeclared nil element. Nothing else is touched.
+
+Every optional string of the contract must have a character and every optional complex type a required child, so a
+message that needs this never validates before; the engine therefore asks only after a failed validation.
+"""
+
+from lxml import etree
+
+from soap.names import XSI
+from soap.schema import ComplexType, Field
+
+_NIL = f"{{{XSI}}}nil"
+_XSI_PREFIX = f"{{{XSI}}}"
+
+
+def normalise(payload: etree._Element, type_: ComplexType) -> bool:
+    """Remove what means absent from a Body element, in place; whether anything changed."""
+    changed = False
+    if _is_nil(payload) and _is_empty(payload):
+        del payload.attrib[_NIL]
+        changed = True
+    return _normalise_children(payload, type_) or changed
+
+
+def _normalise_children(element: etree._Element, type_: ComplexType) -> bool:
+    fields = {field.tag: field for field in type_.fields}
+    changed = False
+    for child in list(element):
+        field = fields.get(str(child.tag))
+        if field is None:
+            continue
+        if isinstance(field.type, ComplexType):
+            changed = _normalise_children(child, field.type) or changed
+        if field.optional and _means_absent(child, field):
+            element.remove(child)
+            changed = True
+        elif child.get(_NIL, "").strip() in {"false", "0"}:
+            del child.attrib[_NIL]
+            changed = True
+    return changed
+
+
+def _means_absent(child: etree._Element, field: Field) -> bool:
+    if not _is_empty(child):
+        return False
+    if _is_nil(child):
+        return True
+    return isinstance(field.type, ComplexType) or field.type.built_in == "string"
+
+
+def _is_nil(element: etree._Element) -> bool:
+    return element.get(_NIL, "").strip() in {"true", "1"}
+
+
+def _is_empty(element: etree._Element) -> bool:
+    """Whether there is no content, and no attribute but those of xsi (type, nil)."""
+    return (
+        len(element) == 0
+        and not (element.text or "").strip()
+        and all(str(name).startswith(_XSI_PREFIX) for name in element.attrib)
+    )
+
+
+def needless(type_: ComplexType) -> list[str]:
+    """Name the optional fields that could be sent empty and still be valid; must be none (see above)."""
+    found = []
+    for field in type_.fields:
+        if isinstance(field.type, ComplexType):
+            found += [f"{type_.name}.{name}" for name in needless(field.type)]
+            if field.optional and all(inner.optional for inner in field.type.fields):
+                found.append(f"{type_.name}.{field.name}")
+        elif field.optional and field.type.name == "string":
+            found.append(f"{type_.name}.{field.name}")
+    return found

@@ -1,0 +1,30 @@
+"""The documents that a service hands out about itself: the flattened WSDL (rule R1)."""
+
+from copy import deepcopy
+
+from lxml import etree
+
+from soap.contract import Contract
+from soap.names import WSDL, WSDL_SOAP11, WSDL_SOAP12
+
+
+def flattened_wsdl(contract: Contract, *, address: str) -> bytes:
+    """Give the WSDL with its schemas inside and `address` at both ports; the same bytes for the same address.
+
+    `address` is the configured public URL of the service, never taken from a request.
+    """
+    document = deepcopy(contract.document)
+    types = document.find(f"{{{WSDL}}}types")
+    if types is None:
+        raise AssertionError("load_contract has found schemas in wsdl:types")
+    types[:] = [_standing_alone(schema) for schema in contract.schemas.values()]
+    for namespace in (WSDL_SOAP11, WSDL_SOAP12):
+        for node in document.iter(f"{{{namespace}}}address"):
+            node.set("location", address)
+    return etree.tostring(document, xml_declaration=True, encoding="utf-8")
+
+
+def _standing_alone(schema: etree._Element) -> etree._Element:
+    copy = deepcopy(schema)
+    copy.tail = "\n"
+    return copy

@@ -1,0 +1,171 @@
+"""Reads the subset of XML Schema that the contract rules allow into frozen tables.
+
+Only sequences of elements with named types, and restrictions of built-in simple types, are read; anything else is a
+`ContractError` (rules R2 and R7), so a contract that foreign clients choke on never starts.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lxml import etree
+
+from soap.errors import ContractError
+from soap.names import XSD
+
+BUILT_IN = frozenset({"string", "int", "long", "boolean", "dateTime", "base64Binary"})
+"""The built-in types that messages use (rule R6)."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SimpleType:
+    """A built-in type or a restriction of one. `documentation` says in words what values are allowed."""
+
+    name: str
+    built_in: str
+    documentation: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Field:
+    """A local element of a complex type. `many`: it may occur more than once."""
+
+    name: str
+    attribute: str
+    tag: str
+    type: "SimpleType | ComplexType"
+    optional: bool
+    many: bool
+    documentation: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ComplexType:
+    """A named sequence of elements."""
+
+    name: str
+    fields: tuple[Field, ...]
+    documentation: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Schema:
+    """One target namespace: its global elements and their types, and all its complex types in document order."""
+
+    namespace: str
+    elements: Mapping[str, ComplexType]
+    complex_types: tuple[ComplexType, ...]
+
+
+def snake(name: str) -> str:
+    """Turn a camelCase name of the contract into the name of a Python attribute."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def read_schema(root: etree._Element) -> Schema:
+    """Read an `xs:schema` element. Raises ContractError where it leaves the allowed subset."""
+    return _Reader(root).read()
+
+
+class _Reader:
+    """Resolves the named types of one schema document, each once."""
+
+    def __init__(self, root: etree._Element) -> None:
+        self._root = root
+        self._namespace = root.get("targetNamespace", "")
+        self._resolved: dict[str, SimpleType | ComplexType] = {}
+        self._open: set[str] = set()
+        if root.get("elementFormDefault") != "qualified":
+            raise ContractError(f"schema {self._namespace}: elementFormDefault must be qualified")
+
+    def read(self) -> Schema:
+        elements: dict[str, ComplexType] = {}
+        for node in self._root:
+            match etree.QName(node).localname:
+                case "element":
+                    found = self._type_of(node)
+                    if not isinstance(found, ComplexType):
+                        raise ContractError(f"element {node.get('name')} must have a complex type")
+                    elements[str(node.get("name"))] = found
+                case "complexType" | "simpleType":
+                    self._named(str(node.get("name")))
+                case "annotation" | "import":
+                    continue
+                case other:
+                    raise ContractError(f"schema {self._namespace}: xs:{other} is not allowed (rule R7)")
+        in_order = [self._resolved[str(n.get("name"))] for n in self._root.findall(f"{{{XSD}}}complexType")]
+        return Schema(
+            namespace=self._namespace,
+            elements=elements,
+            complex_types=tuple(t for t in in_order if isinstance(t, ComplexType)),
+        )
+
+    def _type_of(self, element: etree._Element) -> SimpleType | ComplexType:
+        """Resolve the type attribute of an element, which must be a QName."""
+        name = element.get("type")
+        if name is None:
+            raise ContractError(f"element {element.get('name')} has no named type (rule R2)")
+        prefix, _, local = name.rpartition(":")
+        if element.nsmap.get(prefix or None) == XSD:
+            if local not in BUILT_IN:
+                raise ContractError(f"element {element.get('name')}: xs:{local} is not used here")
+            return SimpleType(name=local, built_in=local, documentation=_ALLOWED[local])
+        return self._named(local)
+
+    def _named(self, name: str) -> SimpleType | ComplexType:
+        if name in self._resolved:
+            return self._resolved[name]
+        if name in self._open:
+            raise ContractError(f"type {name} contains itself")
+        self._open.add(name)
+        for node in self._root:
+            if node.get("name") == name and etree.QName(node).localname in {"complexType", "simpleType"}:
+                complex_ = etree.QName(node).localname == "complexType"
+                self._resolved[name] = self._complex(node) if complex_ else self._simple(node)
+                return self._resolved[name]
+        raise ContractError(f"schema {self._namespace} has no type {name}")
+
+    def _simple(self, node: etree._Element) -> SimpleType:
+        restriction = node.find(f"{{{XSD}}}restriction")
+        base = "" if restriction is None else str(restriction.get("base")).rpartition(":")[2]
+        if base not in BUILT_IN:
+            raise ContractError(f"simple type {node.get('name')} must restrict a built-in type")
+        return SimpleType(name=str(node.get("name")), built_in=base, documentation=documentation(node))
+
+    def _complex(self, node: etree._Element) -> ComplexType:
+        content = [child for child in node if etree.QName(child).localname != "annotation"]
+        if [etree.QName(child).localname for child in content] != ["sequence"]:
+            raise ContractError(f"complex type {node.get('name')} must be one sequence (rule R7)")
+        fields = tuple(self._field(child) for child in content[0])
+        return ComplexType(name=str(node.get("name")), fields=fields, documentation=documentation(node))
+
+    def _field(self, node: etree._Element) -> Field:
+        if etree.QName(node).localname != "element" or node.get("nillable") is not None:
+            raise ContractError(
+                f"only elements that are not nillable may stand in a sequence (rule R7), line {node.sourceline}"
+            )
+        name = str(node.get("name"))
+        return Field(
+            name=name,
+            attribute=snake(name),
+            tag=f"{{{self._namespace}}}{name}",
+            type=self._type_of(node),
+            optional=node.get("minOccurs") == "0",
+            many=node.get("maxOccurs", "1") != "1",
+            documentation=documentation(node),
+        )
+
+
+_ALLOWED = {
+    "string": "Text.",
+    "int": "A whole number of 32 bits.",
+    "long": "A whole number of 64 bits.",
+    "boolean": "true or false.",
+    "dateTime": "A date and time with a zone, such as 2026-01-31T12:00:00Z.",
+    "base64Binary": "Bytes in base64.",
+}
+
+
+def documentation(node: etree._Element) -> str:
+    """Give the xs:documentation of a schema component, white space folded; '' when it has none."""
+    return " ".join((node.findtext(f"{{{XSD}}}annotation/{{{XSD}}}documentation") or "").split())
