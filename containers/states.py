@@ -1,0 +1,169 @@
+"""Vendor states: the canonical listing, its digest, and what a step makes of one (transfer protocol, section 1)."""
+
+import hashlib
+from base64 import b64decode
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from itertools import pairwise
+from operator import attrgetter
+
+from lxml import etree
+
+from containers.canonical import INT, LONG, UNSIGNED, XMLNS, moment, number, small_text, text, wrong
+from containers.model import Entry, Options, State, Step, StepKind
+from containers.reading import UPDATE_LIMITS, local_name, read_tree, require_canonical
+
+
+def render_state(state: State) -> bytes:
+    """Return the canonical `<listing>` of a state, with its namespace: the bytes that its digest is made of.
+
+    Raises ContainerError `ValueWrong` for values that a file cannot hold, and for entries that are not sorted by
+    licence id or hold one twice.
+    """
+    return f"<listing{XMLNS}>{listing_content(state)}</listing>".encode()
+
+
+def parse_state(data: bytes) -> State:
+    """Return the state of a canonical listing, as `render_state` makes it.
+
+    Raises ContainerError `StateMalformed` or `StateInvalid`.
+    """
+    listing = read_tree(data, root="listing", what="State", limits=UPDATE_LIMITS)
+    state = entries_of(listing)
+    require_canonical(listing, lambda: render_state(state), what="State")
+    return state
+
+
+def state_digest(state: State) -> bytes:
+    """Return the 32 bytes of SHA-256 of the canonical listing."""
+    return hashlib.sha256(render_state(state)).digest()
+
+
+def apply_step(state: State, step: Step) -> State:
+    """Return the state that a step makes of `state`, without judging whether it may be applied.
+
+    A delta puts its entries in place of those with the same licence id, or beside the others, and removes the licence
+    ids it names, whether they are there or not. A reset is the whole state.
+    """
+    if step.kind is StepKind.RESET:
+        return step.put
+    entries = {entry.license_id: entry for entry in state}
+    for license_id in step.remove:
+        entries.pop(license_id, None)
+    entries.update((entry.license_id, entry) for entry in step.put)
+    return tuple(sorted(entries.values(), key=_by_license_id))
+
+
+def diff_states(before: State, after: State) -> tuple[tuple[Entry, ...], tuple[str, ...]]:
+    """Return what a delta from `before` to `after` puts and removes, both sorted by licence id."""
+    old = {entry.license_id: entry for entry in before}
+    put = tuple(entry for entry in after if old.get(entry.license_id) != entry)
+    kept = {entry.license_id for entry in after}
+    return put, tuple(license_id for license_id in sorted(old) if license_id not in kept)
+
+
+def listing_content(state: State) -> str:
+    """Return what stands inside the canonical listing."""
+    check_order([entry.license_id for entry in state], "listing")
+    return "".join(license_element("license", entry) for entry in state)
+
+
+def check_order(license_ids: Sequence[str], name: str) -> None:
+    """Raise ContainerError `ValueWrong` unless the licence ids rise from one to the next."""
+    if any(first >= second for first, second in pairwise(license_ids)):
+        raise wrong(name, "sorted by licence id, each once")
+
+
+def license_element(tag: str, entry: Entry) -> str:
+    """Return the canonical element of one entry, under the name `license` or `put`."""
+    return (
+        f"<{tag}><licenseId>{text(entry.license_id, 'licenseId')}</licenseId>"
+        f"<generation>{number(entry.generation, 'generation', lowest=0, highest=INT)}</generation>"
+        f"<itemNumber>{text(entry.item_number, 'itemNumber')}</itemNumber>"
+        f"<productCode>{number(entry.product_code, 'productCode', lowest=0, highest=UNSIGNED)}</productCode>"
+        f"<quantity>{number(entry.quantity, 'quantity', lowest=1, highest=INT)}</quantity>"
+        f"<options>{''.join(_options(entry.options))}</options></{tag}>"
+    )
+
+
+def entries_of(parent: etree._Element) -> State:
+    """Return the entries of a valid listing, in the order of the file."""
+    return tuple(entry_of(child) for child in parent)
+
+
+def entry_of(element: etree._Element) -> Entry:
+    """Return the entry of a valid `license` or `put` element."""
+    license_id, generation, item_number, product_code, quantity, options = element
+    return Entry(
+        license_id=content(license_id),
+        generation=int(content(generation)),
+        item_number=content(item_number),
+        product_code=int(content(product_code)),
+        quantity=int(content(quantity)),
+        options=_options_of(options),
+    )
+
+
+def content(element: etree._Element) -> str:
+    """Return an element's text, "" if it is empty."""
+    return element.text or ""
+
+
+def octets_of(element: etree._Element) -> bytes:
+    """Return the bytes of a valid base64 element."""
+    return b64decode(content(element))
+
+
+def moment_of(element: etree._Element) -> datetime:
+    """Return the time of a valid time element, aware and in UTC."""
+    return datetime.fromisoformat(content(element))
+
+
+_by_license_id = attrgetter("license_id")
+
+
+def _options(options: Options) -> Iterator[str]:
+    if options.activation_time is not None:
+        yield f"<activationTime>{moment(options.activation_time, 'activationTime')}</activationTime>"
+    if options.expiration_time is not None:
+        yield f"<expirationTime>{moment(options.expiration_time, 'expirationTime')}</expirationTime>"
+    if options.usage_days is not None:
+        yield f"<usageDays>{number(options.usage_days, 'usageDays', lowest=0, highest=INT)}</usageDays>"
+    if options.maintenance_start is not None:
+        yield f"<maintenanceStart>{moment(options.maintenance_start, 'maintenanceStart')}</maintenanceStart>"
+    if options.maintenance_end is not None:
+        yield f"<maintenanceEnd>{moment(options.maintenance_end, 'maintenanceEnd')}</maintenanceEnd>"
+    if options.feature_map is not None:
+        yield f"<featureMap>{number(options.feature_map, 'featureMap', lowest=0, highest=UNSIGNED)}</featureMap>"
+    if options.unit_counter is not None:
+        yield f"<unitCounter>{number(options.unit_counter, 'unitCounter', lowest=0, highest=LONG)}</unitCounter>"
+    if options.text is not None:
+        yield f"<text>{small_text(options.text, 'text')}</text>"
+    if options.customer_information is not None:
+        name = "customerInformation"
+        yield f"<{name}>{small_text(options.customer_information, name)}</{name}>"
+
+
+def _options_of(element: etree._Element) -> Options:
+    found = {local_name(child): child for child in element}
+
+    def time(name: str) -> datetime | None:
+        return moment_of(found[name]) if name in found else None
+
+    def whole(name: str) -> int | None:
+        return int(content(found[name])) if name in found else None
+
+    def words(name: str) -> str | None:
+        return content(found[name]) if name in found else None
+
+    return Options(
+        activation_time=time("activationTime"),
+        expiration_time=time("expirationTime"),
+        usage_days=whole("usageDays"),
+        maintenance_start=time("maintenanceStart"),
+        maintenance_end=time("maintenanceEnd"),
+        feature_map=whole("featureMap"),
+        unit_counter=whole("unitCounter"),
+        text=words("text"),
+        customer_information=words("customerInformation"),
+    )
