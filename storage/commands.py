@@ -1,0 +1,282 @@
+"""The whole interface of storage: commands (change something) and queries (read), as values.
+
+A command is handed to the writer and answered with its own result, durable when the answer arrives, or with one of the
+errors of `storage.errors`. A query reads one consistent snapshot. No transaction leaks upward.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from storage.records import (
+    AuditRow,
+    ContainerRow,
+    ContextRow,
+    Counter,
+    Credential,
+    Item,
+    License,
+    LicenseUse,
+    Order,
+    Placement,
+    Shop,
+    StepRow,
+    StoredAnswer,
+    Ticket,
+    TransferRow,
+)
+
+# --- commands and their results -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InitialiseServer:
+    """Set the server's first epoch and the fingerprint of its keys, once.
+
+    Answered with the `ServerRow` that stands afterwards: where one was set before, it stays as it is, so that workers
+    that start together agree. Transfers are refused (`NotInitialised`) until then.
+    """
+
+    epoch: int
+    key_fingerprint: bytes
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AddItem:
+    """Add an article. Answered True, or False when the item number exists."""
+
+    item: Item
+    audit: AuditRow
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AddShop:
+    """Add a shop with its first credential. Answered True, or False when the name exists."""
+
+    shop: Shop
+    credential: Credential
+    audit: AuditRow
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlaceOrder:
+    """Store an order with its answer. `ticket` is None when the lines go on an existing ticket.
+
+    Looked up first: the transactionId, then the order number.
+    """
+
+    answer: StoredAnswer
+    order: Order
+    ticket: Ticket | None
+    licenses: tuple[License, ...]
+    audit: AuditRow
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Placed:
+    """The order is stored, durably."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AlreadyAnswered:
+    """The transactionId was answered before; nothing was written."""
+
+    answer: StoredAnswer
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OrderNumberTaken:
+    """The shop's order number stands on another order; nothing was written."""
+
+    order_id: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ApplyTransfer:
+    """Write everything one request decided about one container and firm code, or nothing.
+
+    Written only if the container row still has `container.version` (0: it must not exist) and every licence in
+    `license_versions` still has its version; otherwise answered `Moved`. The stored container row gets version + 1,
+    and so does each of those licences. `placements` replace the rows of the same (licence, serial). A placement that
+    raises wanted or occupied is written only where the sum over all containers fits the licence's quantity afterwards;
+    otherwise the command fails with `QuantityExceeded`.
+    """
+
+    container: ContainerRow
+    context: ContextRow | None
+    license_versions: Mapping[str, int]
+    placements: tuple[Placement, ...]
+    steps: tuple[StepRow, ...]
+    transfer: TransferRow | None
+    audit: AuditRow | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Applied:
+    """Written, durably."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Moved:
+    """A row had changed since it was read; nothing was written: read again and decide again."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoreSigned:
+    """Store the signed bytes of steps, by counter. The first bytes stored win.
+
+    Answered with the stored bytes, a tuple in the same order; `StepUnknown` when a step was never reserved.
+    """
+
+    serial: str
+    firm_code: int
+    signed: tuple[tuple[Counter, bytes], ...]
+
+
+# --- queries and their results --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LoadServer:
+    """The `ServerRow`, or None before `InitialiseServer`."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PrepareOrder:
+    """All that the rules for one order need, read as one snapshot.
+
+    The items with these numbers, and the shop's order with this number, whose ticket the lines go on.
+    """
+
+    shop_id: str
+    operation: str
+    transaction_id: str
+    item_numbers: tuple[str, ...]
+    original_order_number: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OrderPreparation:
+    """The answer to `PrepareOrder`: missing items are left out; `answer`, `original_ticket`: None when unknown."""
+
+    answer: StoredAnswer | None
+    items: tuple[Item, ...]
+    original_ticket: Ticket | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FindShop:
+    """The active shop that a credential's keyed hash belongs to, or None."""
+
+    lookup: bytes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ListItems:
+    """Up to `limit` active items whose number sorts after `after`, sorted by number."""
+
+    after: str
+    limit: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FindOrder:
+    """A shop's order by exactly one of its names, or None."""
+
+    shop_id: str
+    order_id: str | None = None
+    order_number: str | None = None
+    transaction_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OrderView:
+    """An order with its ticket and licences (by line number)."""
+
+    order: Order
+    ticket: Ticket
+    licenses: tuple[LicenseUse, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FindTickets:
+    """The tickets with these keyed hashes of their texts; unknown ones are left out."""
+
+    lookups: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TicketView:
+    """A ticket with all its licences (by creation)."""
+
+    ticket: Ticket
+    licenses: tuple[LicenseUse, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TraceTicket:
+    """The whole of a ticket by the keyed hash of its text, for support, or None."""
+
+    lookup: bytes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TicketTrace:
+    """A ticket with its orders and licences (by creation), every placement, and the containers of the placements.
+
+    `containers` are the rows of the licences' firm codes only.
+    """
+
+    ticket: Ticket
+    orders: tuple[Order, ...]
+    licenses: tuple[LicenseUse, ...]
+    placements: tuple[Placement, ...]
+    containers: tuple[ContainerRow, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LoadTransfer:
+    """All that a decision about one container and firm code needs, read as one snapshot.
+
+    `context_counter`, `export` are those of the context that arrived; `key` is the request's, None for a receipt;
+    `ticket_lookup` adds a ticket's licences.
+    """
+
+    serial: str
+    firm_code: int
+    context_counter: Counter
+    export: int
+    key: bytes | None = None
+    ticket_lookup: bytes | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TransferView:
+    """The answer to `LoadTransfer`.
+
+    `same_export`, `export_below`, `export_above`: among the contexts received at counters from base on, the one with
+    the same export number and the nearest ones below and above it (honest contexts rise in both, so the nearest
+    decide). `steps`, in order: every step after the confirmed point, every step that the file for this context needs
+    (after its counter, but none before the last reset), and every step of the file that answers `transfer`.
+    `at_context`: the kept step that ends at the context's counter. `transfer`: the request under `key`, when it acted
+    before. `ticket`: None when unknown or not asked for. `licenses`: every licence that the ticket holds (of any firm
+    code) or that has a placement here (of this firm code), by creation. `placements`: those in this container, of this
+    firm code.
+    """
+
+    container: ContainerRow | None
+    current_epoch: int
+    same_export: ContextRow | None
+    export_below: ContextRow | None
+    export_above: ContextRow | None
+    steps: tuple[StepRow, ...]
+    at_context: StepRow | None
+    transfer: TransferRow | None
+    ticket: Ticket | None
+    licenses: tuple[LicenseUse, ...]
+    placements: tuple[Placement, ...]
+
+
+Command = InitialiseServer | AddItem | AddShop | PlaceOrder | ApplyTransfer | StoreSigned
+Query = LoadServer | PrepareOrder | FindShop | ListItems | FindOrder | FindTickets | TraceTicket | LoadTransfer

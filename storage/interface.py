@@ -1,0 +1,82 @@
+"""The one protocol of storage that the rules and the server program against (design, section 8)."""
+
+from typing import Protocol, overload
+
+from storage.commands import (
+    AddItem,
+    AddShop,
+    AlreadyAnswered,
+    Applied,
+    ApplyTransfer,
+    Command,
+    FindOrder,
+    FindShop,
+    FindTickets,
+    InitialiseServer,
+    ListItems,
+    LoadServer,
+    LoadTransfer,
+    Moved,
+    OrderNumberTaken,
+    OrderPreparation,
+    OrderView,
+    Placed,
+    PlaceOrder,
+    PrepareOrder,
+    Query,
+    StoreSigned,
+    TicketTrace,
+    TicketView,
+    TraceTicket,
+    TransferView,
+)
+from storage.records import Item, ServerRow, Shop
+
+
+class Storage(Protocol):
+    """Commands and queries as values; every method raises errors of `storage.errors`."""
+
+    @overload
+    async def execute(self, command: InitialiseServer) -> ServerRow: ...
+    @overload
+    async def execute(self, command: AddItem | AddShop) -> bool: ...
+    @overload
+    async def execute(self, command: PlaceOrder) -> Placed | AlreadyAnswered | OrderNumberTaken: ...
+    @overload
+    async def execute(self, command: ApplyTransfer) -> Applied | Moved: ...
+    @overload
+    async def execute(self, command: StoreSigned) -> tuple[bytes, ...]: ...
+    async def execute(self, command: Command) -> object:
+        """Carry out one command whole or not at all; the answer is durable when it arrives.
+
+        Cancelling the caller does not take the command back: it may have been carried out.
+        """
+        ...
+
+    @overload
+    async def query(self, query: LoadServer) -> ServerRow | None: ...
+    @overload
+    async def query(self, query: PrepareOrder) -> OrderPreparation: ...
+    @overload
+    async def query(self, query: FindShop) -> Shop | None: ...
+    @overload
+    async def query(self, query: ListItems) -> tuple[Item, ...]: ...
+    @overload
+    async def query(self, query: FindOrder) -> OrderView | None: ...
+    @overload
+    async def query(self, query: FindTickets) -> tuple[TicketView, ...]: ...
+    @overload
+    async def query(self, query: TraceTicket) -> TicketTrace | None: ...
+    @overload
+    async def query(self, query: LoadTransfer) -> TransferView: ...
+    async def query(self, query: Query) -> object:
+        """Answer one query from one consistent snapshot of what was committed."""
+        ...
+
+    async def ready(self) -> None:
+        """Write something that changes nothing; raises when that is not possible."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what waits, then let go of the database. Afterwards every call raises `StorageClosed`."""
+        ...

@@ -1,0 +1,235 @@
+"""Rows as frozen values: what the rules read and what a command writes.
+
+Counters are pairs (epoch, number), compared as tuples. Times are aware and in UTC. Text that belongs to a person and
+ticket texts are sealed before they come here (`bytes` ending in `_sealed`); options and rules are JSON text whose
+meaning belongs to `licensing/`.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+Counter = tuple[int, int]
+
+
+class Mark(StrEnum):
+    """What the server thinks of a container for one firm code (transfer protocol, section 3)."""
+
+    OK = "ok"
+    MARKED = "marked"
+    HEALING = "healing"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServerRow:
+    """What holds for the whole server.
+
+    `current_epoch` is in milliseconds of a wall clock (transfer protocol, section 1); `key_fingerprint` tells whether
+    the keys at hand are those that sealed the data; `data_version` rises with every change of items, shops and
+    credentials.
+    """
+
+    current_epoch: int
+    key_fingerprint: bytes
+    data_version: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shop:
+    """Who may order through Sales."""
+
+    shop_id: str
+    name: str
+    active: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Credential:
+    """One way for a shop to prove who it is; `lookup` is the keyed hash of an API key."""
+
+    credential_id: str
+    shop_id: str
+    kind: str
+    lookup: bytes
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Item:
+    """A vendor's article: firm code, product code, options and rules (JSON text)."""
+
+    item_number: str
+    firm_code: int
+    product_code: int
+    options: str
+    rules: str
+    active: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ticket:
+    """A ticket without its text: `lookup` is its keyed hash, `sealed` the encrypted text."""
+
+    ticket_id: str
+    lookup: bytes
+    sealed: bytes
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Order:
+    """What a shop ordered, once, under one transactionId."""
+
+    order_id: str
+    shop_id: str
+    transaction_id: str
+    order_number: str | None
+    ticket_id: str
+    customer_sealed: bytes | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class License:
+    """One order line. `version` rises with every change of the row or of one of its placements."""
+
+    license_id: str
+    order_id: str
+    line_number: int
+    ticket_id: str
+    item_number: str
+    firm_code: int
+    product_code: int
+    quantity: int
+    generation: int
+    options: str
+    extends_license_id: str | None
+    withdrawn: bool
+    version: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Placement:
+    """Licence x container: what should be there and what may be there (transfer protocol, section 1).
+
+    `confirmed` is the quantity that the state at the confirmed point grants, so it never exceeds `occupied`. Without
+    it a piece that was sent and a piece that has arrived look alike: wanted and occupied are the same for both.
+    """
+
+    license_id: str
+    serial: str
+    wanted: int
+    occupied: int
+    confirmed: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LicenseUse:
+    """A licence with the sums of its placements over all containers."""
+
+    license: License
+    wanted: int
+    occupied: int
+    confirmed: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ContainerRow:
+    """One container and firm code. `version` rises with every write; 0 means: not stored yet.
+
+    `confirmed` is the point up to which receipts have arrived and `end` the end of the chain; `confirmed_state` and
+    `end_state` are the vendor states there, as canonical listings of the container format. `base` is the counter of
+    the last reset, `epoch` the epoch of the chain. `newest_export` and `newest_nonce` name the newest context.
+    """
+
+    serial: str
+    firm_code: int
+    kind: str
+    public_key: bytes
+    version: int
+    mark: Mark
+    epoch: int
+    base: Counter
+    confirmed: Counter
+    confirmed_state: bytes
+    end: Counter
+    end_state: bytes
+    newest_export: int
+    newest_nonce: bytes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ContextRow:
+    """A context that arrived; compared by (nonce, counter, digest of the listing), never by signature bytes."""
+
+    serial: str
+    firm_code: int
+    export: int
+    nonce: bytes
+    counter: Counter
+    digest: bytes
+    received_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StepRow:
+    """One step of a chain. `content` is reserved first and never changes; `signed` is stored once, the first wins."""
+
+    serial: str
+    firm_code: int
+    counter: Counter
+    from_counter: Counter
+    kind: str
+    digest_before: bytes
+    digest_after: bytes
+    state_after: bytes
+    content: bytes
+    signed: bytes | None
+    issued_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TransferRow:
+    """A request that made steps, under its key (nonce + action + ticket and targets as sent), so it acts once.
+
+    The file that answers it holds the steps after `from_counter` up to `to_counter`.
+    """
+
+    serial: str
+    firm_code: int
+    key: bytes
+    action: str
+    user_sealed: bytes | None
+    from_counter: Counter
+    to_counter: Counter
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredAnswer:
+    """What a transactionId was answered: a keyed hash of the request's values, and the sealed answer.
+
+    `answer_sealed` is None once personal data was erased.
+    """
+
+    shop_id: str
+    operation: str
+    transaction_id: str
+    request_hash: bytes
+    answer_sealed: bytes | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AuditRow:
+    """Who did what, written in the transaction of the change. `details` is JSON without secrets or tickets."""
+
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+    details: str

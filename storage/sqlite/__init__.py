@@ -1,0 +1,1 @@
+"""SQLite behind the protocol of storage: one writer, several readers, SQL in files."""

@@ -1,0 +1,287 @@
+"""Rows of the database as the frozen values of `storage.records`, and the other way round."""
+
+import sqlite3
+from datetime import UTC, datetime, timedelta
+
+from storage.records import (
+    AuditRow,
+    ContainerRow,
+    ContextRow,
+    Counter,
+    Credential,
+    Item,
+    License,
+    LicenseUse,
+    Mark,
+    Order,
+    Placement,
+    ServerRow,
+    Shop,
+    StepRow,
+    StoredAnswer,
+    Ticket,
+    TransferRow,
+)
+
+Parameters = dict[str, str | int | bytes | None]
+Flat = AuditRow | Credential | Item | License | Order | Placement | Shop | StoredAnswer | Ticket
+
+_START = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def from_time(value: datetime) -> int:
+    """Microseconds since 1970."""
+    return (value - _START) // _MICROSECOND
+
+
+def to_time(value: int) -> datetime:
+    """The aware time in UTC of microseconds since 1970."""
+    return _START + value * _MICROSECOND
+
+
+def flat(record: Flat) -> Parameters:
+    """The parameters of a record whose fields are columns of the same names."""
+    found: Parameters = {}
+    for name in record.__dataclass_fields__:
+        value = getattr(record, name)
+        found[name] = from_time(value) if isinstance(value, datetime) else value
+    return found
+
+
+def _counter(name: str, value: Counter) -> Parameters:
+    return {f"{name}_epoch": value[0], f"{name}_number": value[1]}
+
+
+def container_parameters(record: ContainerRow) -> Parameters:
+    """The columns of a container row."""
+    return {
+        "serial": record.serial,
+        "firm_code": record.firm_code,
+        "kind": record.kind,
+        "public_key": record.public_key,
+        "version": record.version,
+        "mark": record.mark.value,
+        "epoch": record.epoch,
+        **_counter("base", record.base),
+        **_counter("confirmed", record.confirmed),
+        "confirmed_state": record.confirmed_state,
+        **_counter("end", record.end),
+        "end_state": record.end_state,
+        "newest_export": record.newest_export,
+        "newest_nonce": record.newest_nonce,
+    }
+
+
+def context_parameters(record: ContextRow) -> Parameters:
+    """The columns of a context."""
+    return {
+        "serial": record.serial,
+        "firm_code": record.firm_code,
+        "export": record.export,
+        "nonce": record.nonce,
+        **_counter("counter", record.counter),
+        "digest": record.digest,
+        "received_at": from_time(record.received_at),
+    }
+
+
+def step_parameters(record: StepRow) -> Parameters:
+    """The columns of a step."""
+    return {
+        "serial": record.serial,
+        "firm_code": record.firm_code,
+        "epoch": record.counter[0],
+        "number": record.counter[1],
+        **_counter("from", record.from_counter),
+        "kind": record.kind,
+        "digest_before": record.digest_before,
+        "digest_after": record.digest_after,
+        "state_after": record.state_after,
+        "content": record.content,
+        "signed": record.signed,
+        "issued_at": from_time(record.issued_at),
+    }
+
+
+def transfer_parameters(record: TransferRow) -> Parameters:
+    """The columns of a request that made steps."""
+    return {
+        "serial": record.serial,
+        "firm_code": record.firm_code,
+        "key": record.key,
+        "action": record.action,
+        "user_sealed": record.user_sealed,
+        **_counter("from", record.from_counter),
+        **_counter("to", record.to_counter),
+        "created_at": from_time(record.created_at),
+    }
+
+
+def server(row: sqlite3.Row) -> ServerRow | None:
+    """The server's row, None before it was initialised."""
+    if row["current_epoch"] is None:
+        return None
+    return ServerRow(
+        current_epoch=row["current_epoch"],
+        key_fingerprint=row["key_fingerprint"],
+        data_version=row["data_version"],
+    )
+
+
+def shop(row: sqlite3.Row) -> Shop:
+    """A shop."""
+    return Shop(
+        shop_id=row["shop_id"],
+        name=row["name"],
+        active=bool(row["active"]),
+        created_at=to_time(row["created_at"]),
+    )
+
+
+def item(row: sqlite3.Row) -> Item:
+    """An item."""
+    return Item(
+        item_number=row["item_number"],
+        firm_code=row["firm_code"],
+        product_code=row["product_code"],
+        options=row["options"],
+        rules=row["rules"],
+        active=bool(row["active"]),
+        created_at=to_time(row["created_at"]),
+    )
+
+
+def ticket(row: sqlite3.Row) -> Ticket:
+    """A ticket."""
+    return Ticket(
+        ticket_id=row["ticket_id"],
+        lookup=row["lookup"],
+        sealed=row["sealed"],
+        created_at=to_time(row["created_at"]),
+    )
+
+
+def order(row: sqlite3.Row) -> Order:
+    """An order."""
+    return Order(
+        order_id=row["order_id"],
+        shop_id=row["shop_id"],
+        transaction_id=row["transaction_id"],
+        order_number=row["order_number"],
+        ticket_id=row["ticket_id"],
+        customer_sealed=row["customer_sealed"],
+        created_at=to_time(row["created_at"]),
+    )
+
+
+def answer(row: sqlite3.Row) -> StoredAnswer:
+    """What a transactionId was answered."""
+    return StoredAnswer(
+        shop_id=row["shop_id"],
+        operation=row["operation"],
+        transaction_id=row["transaction_id"],
+        request_hash=row["request_hash"],
+        answer_sealed=row["answer_sealed"],
+        created_at=to_time(row["created_at"]),
+    )
+
+
+def license_use(row: sqlite3.Row) -> LicenseUse:
+    """A licence with the sums of its placements."""
+    return LicenseUse(
+        license=License(
+            license_id=row["license_id"],
+            order_id=row["order_id"],
+            line_number=row["line_number"],
+            ticket_id=row["ticket_id"],
+            item_number=row["item_number"],
+            firm_code=row["firm_code"],
+            product_code=row["product_code"],
+            quantity=row["quantity"],
+            generation=row["generation"],
+            options=row["options"],
+            extends_license_id=row["extends_license_id"],
+            withdrawn=bool(row["withdrawn"]),
+            version=row["version"],
+            created_at=to_time(row["created_at"]),
+        ),
+        wanted=row["wanted"],
+        occupied=row["occupied"],
+        confirmed=row["confirmed"],
+    )
+
+
+def placement(row: sqlite3.Row) -> Placement:
+    """A placement."""
+    return Placement(
+        license_id=row["license_id"],
+        serial=row["serial"],
+        wanted=row["wanted"],
+        occupied=row["occupied"],
+        confirmed=row["confirmed"],
+    )
+
+
+def container(row: sqlite3.Row) -> ContainerRow:
+    """A container and firm code."""
+    return ContainerRow(
+        serial=row["serial"],
+        firm_code=row["firm_code"],
+        kind=row["kind"],
+        public_key=row["public_key"],
+        version=row["version"],
+        mark=Mark(row["mark"]),
+        epoch=row["epoch"],
+        base=(row["base_epoch"], row["base_number"]),
+        confirmed=(row["confirmed_epoch"], row["confirmed_number"]),
+        confirmed_state=row["confirmed_state"],
+        end=(row["end_epoch"], row["end_number"]),
+        end_state=row["end_state"],
+        newest_export=row["newest_export"],
+        newest_nonce=row["newest_nonce"],
+    )
+
+
+def context(row: sqlite3.Row) -> ContextRow:
+    """A context that arrived."""
+    return ContextRow(
+        serial=row["serial"],
+        firm_code=row["firm_code"],
+        export=row["export"],
+        nonce=row["nonce"],
+        counter=(row["counter_epoch"], row["counter_number"]),
+        digest=row["digest"],
+        received_at=to_time(row["received_at"]),
+    )
+
+
+def step(row: sqlite3.Row) -> StepRow:
+    """A step."""
+    return StepRow(
+        serial=row["serial"],
+        firm_code=row["firm_code"],
+        counter=(row["epoch"], row["number"]),
+        from_counter=(row["from_epoch"], row["from_number"]),
+        kind=row["kind"],
+        digest_before=row["digest_before"],
+        digest_after=row["digest_after"],
+        state_after=row["state_after"],
+        content=row["content"],
+        signed=row["signed"],
+        issued_at=to_time(row["issued_at"]),
+    )
+
+
+def transfer(row: sqlite3.Row) -> TransferRow:
+    """A request that made steps."""
+    return TransferRow(
+        serial=row["serial"],
+        firm_code=row["firm_code"],
+        key=row["key"],
+        action=row["action"],
+        user_sealed=row["user_sealed"],
+        from_counter=(row["from_epoch"], row["from_number"]),
+        to_counter=(row["to_epoch"], row["to_number"]),
+        created_at=to_time(row["created_at"]),
+    )

@@ -1,0 +1,88 @@
+"""The one writing connection of a process, used by one thread: batches in, outcomes out.
+
+A batch is one transaction with a savepoint for each change. Nothing is answered before COMMIT has returned.
+"""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from storage.errors import StorageError
+from storage.sqlite.changes import Withdrawn
+from storage.sqlite.connection import Link, typed_error
+
+Change = Callable[[sqlite3.Connection], object]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answered:
+    """A change was carried out and is durable, or was found to change nothing."""
+
+    answer: Any
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failed:
+    """A change left nothing behind; after a failed COMMIT that is likely, but only a look can tell."""
+
+    error: Exception
+
+
+Outcome = Answered | Failed
+
+
+class Writer:
+    """Runs batches on its own connection. All methods belong to one thread at a time."""
+
+    def __init__(self, *, link: Link) -> None:
+        self._link = link
+
+    def run(self, changes: Sequence[Change]) -> list[Outcome]:
+        """Carry out the changes in one transaction; the outcomes stand in the same order.
+
+        A change that fails leaves its neighbours alone. When the transaction itself fails, every change fails.
+        """
+        try:
+            db = self._link.connection()
+            db.execute("BEGIN IMMEDIATE")
+            outcomes = [_carry_out(db, change) for change in changes]
+            self.commit(db)
+        except sqlite3.Error as error:
+            self._link.roll_back()
+            return [Failed(error=_caused(error)) for _ in changes]
+        return outcomes
+
+    def commit(self, db: sqlite3.Connection) -> None:
+        """Make what the batch wrote durable."""
+        db.execute("COMMIT")
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._link.close()
+
+
+def _carry_out(db: sqlite3.Connection, change: Change) -> Outcome:
+    db.execute("SAVEPOINT change")
+    try:
+        outcome: Outcome = Answered(answer=change(db))
+    except Withdrawn as withdrawn:
+        outcome = Answered(answer=withdrawn.answer)
+    except sqlite3.Error as error:
+        if not db.in_transaction:
+            raise  # SQLite took the whole transaction back, and with it what the neighbours wrote
+        outcome = Failed(error=_caused(error))
+    except Exception as error:  # noqa: BLE001 - the rim: whatever a change raises belongs to its caller alone
+        outcome = Failed(error=error)
+    else:
+        db.execute("RELEASE change")
+        return outcome
+    db.execute("ROLLBACK TO change")
+    db.execute("RELEASE change")
+    return outcome
+
+
+def _caused(error: sqlite3.Error) -> StorageError:
+    failure = typed_error(error)
+    failure.__cause__ = error
+    return failure

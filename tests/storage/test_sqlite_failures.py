@@ -1,0 +1,221 @@
+"""A statement that fails, whichever it is, leaves the data as they were or wholly changed, and the storage in use."""
+
+import asyncio
+import itertools
+import shutil
+import sqlite3
+
+import pytest
+
+from storage.commands import FindOrder, LoadServer, Placed, StoreSigned
+from storage.errors import StorageBusy, StorageError, StorageUnavailable
+from storage.sqlite.connection import Opener
+from storage.sqlite.engine import SqliteStorage
+
+E = 1_800_000_000_000
+KINDS = ["initialise", "item", "shop", "order", "transfer", "signed"]
+
+
+def failing_connections(code=sqlite3.SQLITE_IOERR):
+    """A class of connections that fail at every statement for which `due(sql)` says so; `after`: once it has run."""
+
+    class Failing(sqlite3.Connection):
+        due = staticmethod(lambda _: False)
+        after = False
+
+        def _guarded(self, method, sql, *args):
+            kind = type(self)
+            due = kind.due(sql)
+            result = None if due and not kind.after else method(sql, *args)
+            if due:
+                error = sqlite3.OperationalError("injected")
+                error.sqlite_errorcode = code
+                error.sqlite_errorname = "INJECTED"
+                raise error
+            return result
+
+        def execute(self, sql, *args):
+            return self._guarded(super().execute, sql, *args)
+
+        def executemany(self, sql, *args):
+            return self._guarded(super().executemany, sql, *args)
+
+    return Failing
+
+
+async def open_failing(path, connections):
+    opener = Opener(path=path, busy_seconds=1, factory=connections)
+    return await SqliteStorage.open(opener=opener, queue_limit=100, batch_limit=100, reader_count=1)
+
+
+@pytest.fixture
+async def prepared(storage, make):
+    """The database under test, stocked and closed again, and one command of each kind that it can carry out."""
+    await storage.execute(make.shop("acme"))
+    await storage.execute(make.item("ITEM-1"))
+    order = make.order(number="N-0", quantity=3, items=("ITEM-1", "ITEM-1"))
+    await storage.execute(order)
+    steps = (make.step((E, 1), (0, 0), kind="Reset"), make.step((E, 2), (E, 1)))
+    await storage.execute(make.apply(make.container(base=(E, 1), end=(E, 2)), steps=steps))
+    await storage.close()
+    lines = [line.license_id for line in order.licenses]
+    return {
+        "initialise": make.initialise(),
+        "item": make.item("ITEM-9"),
+        "shop": make.shop("corp"),
+        "order": make.order(number="N-1", items=("ITEM-1", "ITEM-1", "ITEM-1")),
+        "transfer": make.apply(
+            make.container(version=1, base=(E, 1), end=(E, 4)),
+            context=make.context(1),
+            license_versions=dict.fromkeys(lines, 1),
+            placements=tuple(make.placement(line, wanted=1, occupied=1) for line in lines),
+            steps=(make.step((E, 3), (E, 2)), make.step((E, 4), (E, 3))),
+            transfer=make.transfer(b"key", (E, 2), (E, 4)),
+            audit=make.audit(),
+        ),
+        "signed": StoreSigned(serial="130-1", firm_code=10, signed=(((E, 1), b"one"), ((E, 2), b"two"))),
+    }
+
+
+@pytest.fixture
+def places(database, tmp_path, dumping):
+    return database, tmp_path, dumping
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["instead", "afterwards"])
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_failure_of_any_statement_leaves_all_or_nothing(prepared, make, places, kind, after):
+    database, tmp_path, dumping = places
+    before = dumping(database)
+    reference = tmp_path / "reference.db"
+    shutil.copy(database, reference)
+    storage = await open_failing(reference, sqlite3.Connection)
+    await storage.execute(prepared[kind])
+    await storage.close()
+    whole = dumping(reference)
+    assert whole != before
+    for failing_statement in itertools.count(1):
+        path = tmp_path / f"{failing_statement}.db"
+        shutil.copy(database, path)
+        connections = failing_connections()
+        storage = await open_failing(path, connections)
+        statements = itertools.count(1)
+        connections.after = after
+        connections.due = staticmethod(lambda _, s=statements, n=failing_statement: next(s) == n)
+        failed = False
+        try:
+            await storage.execute(prepared[kind])
+        except StorageUnavailable:
+            failed = True
+        connections.due = staticmethod(lambda _: False)
+        assert dumping(path) in ((before, whole) if failed else (whole,))
+        await storage.execute(make.item("ITEM-AFTERWARDS"))
+        await storage.close()
+        if not failed:
+            break
+    assert failing_statement > 5
+
+
+def second_commit():
+    commits = itertools.count(1)
+    return staticmethod(lambda sql: sql == "COMMIT" and next(commits) == 2)
+
+
+async def run_as_one_batch(storage, commands):
+    """The outcomes of commands that wait together while a first one is carried out."""
+    ready, *outcomes = await asyncio.gather(storage.ready(), *map(storage.execute, commands), return_exceptions=True)
+    assert ready is None
+    return outcomes
+
+
+async def test_a_commit_that_fails_fails_every_command_of_the_batch_and_writes_none(prepared, make, database, dumping):
+    connections = failing_connections(sqlite3.SQLITE_FULL)
+    storage = await open_failing(database, connections)
+    connections.due = second_commit()
+    commands = [make.order() for _ in range(5)]
+    outcomes = await run_as_one_batch(storage, commands)
+    assert [type(outcome) for outcome in outcomes] == [StorageUnavailable] * 5
+    assert len(set(map(id, outcomes))) == 5
+    for command in commands:
+        assert await storage.query(FindOrder(shop_id="shop-acme", order_id=command.order.order_id)) is None
+    assert await run_as_one_batch(storage, commands) == [Placed()] * 5
+    await storage.close()
+
+
+async def test_a_statement_that_ends_the_transaction_fails_the_whole_batch(prepared, make, database):
+    class Ending(sqlite3.Connection):
+        armed = False
+
+        def executemany(self, sql, *args):
+            if type(self).armed:
+                type(self).armed = False
+                super().execute("ROLLBACK")
+                raise sqlite3.OperationalError("the whole transaction is gone")
+            return super().executemany(sql, *args)
+
+    storage = await open_failing(database, Ending)
+    commands = [make.item("ITEM-5"), make.order(), make.item("ITEM-6")]
+    Ending.armed = True
+    outcomes = await run_as_one_batch(storage, commands)
+    assert [type(outcome) for outcome in outcomes] == [StorageError] * 3
+    assert await run_as_one_batch(storage, commands) == [True, Placed(), True]
+    await storage.close()
+
+
+async def test_a_connection_that_cannot_roll_back_is_replaced(prepared, make, database):
+    connections = failing_connections()
+    storage = await open_failing(database, connections)
+    connections.due = staticmethod(lambda sql: sql in ("COMMIT", "ROLLBACK"))
+    with pytest.raises(StorageUnavailable):
+        await storage.execute(make.item("ITEM-5"))
+    connections.due = staticmethod(lambda sql: sql.startswith("PRAGMA"))
+    with pytest.raises(StorageUnavailable):
+        await storage.execute(make.item("ITEM-5"))
+    connections.due = staticmethod(lambda _: False)
+    assert await storage.execute(make.item("ITEM-5")) is True
+    await storage.close()
+
+
+async def test_a_query_that_fails_is_answered_with_a_typed_error_and_the_next_one_works(prepared, make, database):
+    connections = failing_connections()
+    storage = await open_failing(database, connections)
+    for failing in ("BEGIN", "SELECT"):
+        connections.due = staticmethod(lambda sql, start=failing: sql.startswith(start))
+        with pytest.raises(StorageUnavailable):
+            await storage.query(LoadServer())
+        connections.due = staticmethod(lambda _: False)
+        assert await storage.query(LoadServer()) is None
+    await storage.close()
+
+
+async def test_a_reading_connection_that_cannot_roll_back_is_replaced(prepared, make, database):
+    connections = failing_connections()
+    storage = await open_failing(database, connections)
+    connections.due = staticmethod(lambda sql: sql == "ROLLBACK")
+    assert await storage.query(LoadServer()) is None
+    await storage.execute(make.initialise())
+    assert (await storage.query(LoadServer())).current_epoch == make.epoch
+    await storage.close()
+
+
+async def test_a_full_queue_is_busy_and_takes_more_once_it_has_moved(prepared, make, database):
+    opener = Opener(path=database, busy_seconds=1)
+    storage = await SqliteStorage.open(opener=opener, queue_limit=3, batch_limit=2, reader_count=1)
+    outcomes = await asyncio.gather(
+        *(storage.execute(make.item(f"ITEM-{n}")) for n in range(10, 16)), return_exceptions=True
+    )
+    assert outcomes[:4] == [True] * 4  # one at work and three waiting
+    assert [type(outcome) for outcome in outcomes[4:]] == [StorageBusy] * 2
+    assert await storage.execute(make.item("ITEM-20")) is True
+    await storage.close()
+
+
+async def test_ready_raises_when_nothing_can_be_written_while_reads_go_on(prepared, database):
+    connections = failing_connections(sqlite3.SQLITE_FULL)
+    storage = await open_failing(database, connections)
+    await storage.ready()
+    connections.due = staticmethod(lambda sql: sql.startswith("UPDATE"))
+    with pytest.raises(StorageUnavailable, match="disk is full"):
+        await storage.ready()
+    assert await storage.query(LoadServer()) is None
+    await storage.close()
