@@ -9,6 +9,7 @@ envelope    version, header blocks, the child of the Body
 normalise   what some clients send for "absent" (rule R10)
 validate    the compiled XSD, and a failure told by place and mend
 faults      one fault value, one writer per version, the engine's own refusals
+place       where in a message something stands
 exchange    the states of one exchange
 engine      a service, seen from the server
 client      a service, seen from a client

@@ -11,9 +11,10 @@ from lxml import etree
 
 from soap.codec import compile_decoder, compile_encoder
 from soap.contract import Contract
-from soap.envelope import read_content_type
+from soap.envelope import read_content_type, read_envelope
 from soap.errors import SoapError
 from soap.names import XML_DECLARATION, Version
+from soap.place import local_name
 from soap.validate import Validator
 from xmlgate import Limits, XmlRefused, parse
 
@@ -24,7 +25,7 @@ ANSWER_LIMITS = Limits(max_bytes=16 * 1024 * 1024, elements=200_000)
 class FaultReceived(Exception):
     """The service answered with a fault.
 
-    `code` is the stable name of the case ('' when the fault did not come from an OpenDepot service), `retry` whether
+    `code` is the stable name of the case ('' when the fault has no detail of an OpenDepot service), `retry` whether
     the same message may succeed later, `reference` the name of the exchange in the server's log.
     """
 
@@ -60,7 +61,10 @@ class ClientEngine:
         self._decoders = {o.name: compile_decoder(o.answer, messages) for o in contract.operations.values()}
 
     def request(self, operation: str, message: Any) -> Request:
-        """Write a request. Raises KeyError for an operation that the service does not have."""
+        """Write a request.
+
+        Raises KeyError for an operation that the service does not have, ValueError for a text that XML cannot carry.
+        """
         version, action = self._version, self.contract.operations[operation].action
         out = [f'{XML_DECLARATION}<soap:Envelope xmlns:soap="{version}"><soap:Body>']
         out.append(f'<m:{operation} xmlns:m="{self.contract.namespace}">')
@@ -76,20 +80,25 @@ class ClientEngine:
         """Read what came back. Raises FaultReceived, or AnswerInvalid."""
         try:
             kind = read_content_type(content_type)
-            root = parse(body, limits=ANSWER_LIMITS, charset=kind.charset)
+            envelope = read_envelope(parse(body, limits=ANSWER_LIMITS, charset=kind.charset), kind)
         except (SoapError, XmlRefused) as error:
             raise AnswerInvalid(f"the answer is no SOAP message: {error}") from error
-        payload = root.find(f"{{{kind.version}}}Body/*")
-        if payload is None:
-            raise AnswerInvalid("the answer has no Body with content")
+        payload = envelope.payload
         if payload.tag == f"{{{kind.version}}}Fault":
             raise _fault(payload, kind.version, self.contract.namespace)
         described = self.contract.operations[operation]
         if payload.tag != described.answer_tag:
             raise AnswerInvalid(f"the answer is not that of {operation}")
         if not self._validator.valid(payload):
-            raise AnswerInvalid(str(self._validator.explain(payload, described.answer)))
-        return self._decoders[operation](payload)
+            raise _invalid(self._validator.explain(payload, described.answer))
+        try:
+            return self._decoders[operation](payload)
+        except SoapError as error:
+            raise _invalid(error) from error
+
+
+def _invalid(error: SoapError) -> AnswerInvalid:
+    return AnswerInvalid(f"the answer does not keep to the contract at {error.path}: {error}")
 
 
 def _fault(fault: etree._Element, version: Version, namespace: str) -> FaultReceived:
@@ -97,12 +106,11 @@ def _fault(fault: etree._Element, version: Version, namespace: str) -> FaultRece
         detail, text = fault.find("detail"), fault.findtext("faultstring")
     else:
         detail, text = fault.find(f"{{{version}}}Detail"), fault.findtext(f"{{{version}}}Reason/{{{version}}}Text")
-    typed = None if detail is None or not len(detail) else detail[0]
-    found = {} if typed is None else {etree.QName(child).localname: child.text or "" for child in typed}
-    ours = typed is not None and etree.QName(typed).namespace == namespace
+    ours = () if detail is None else next(detail.iterchildren(f"{{{namespace}}}*"), ())
+    found = {local_name(child): child.text or "" for child in ours}
     return FaultReceived(
-        code=found.get("code", "") if ours else "",
-        message=found.get("message", "") if ours else (text or "the service answered with a fault").strip(),
+        code=found.get("code", ""),
+        message=found.get("message", "") or (text or "").strip() or "the service answered with a fault",
         reference=found.get("reference", ""),
         retry=found.get("retry") == "Later",
         path=found.get("path"),

@@ -7,6 +7,7 @@ text between tags that were made when it was compiled; no tree is built.
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from types import ModuleType
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from lxml import etree
 
 from soap.errors import ContractError, SoapError
+from soap.place import path_of
 from soap.schema import ComplexType, Field, SimpleType
 
 Decode = Callable[[etree._Element], Any]
@@ -33,29 +35,49 @@ def _text(element: etree._Element) -> str:
     return element.text or ""
 
 
+def _whole(element: etree._Element) -> int:
+    try:
+        return int(_text(element))
+    except ValueError:
+        # A valid one may have any number of leading zeros, but `int` reads no more than 4,300 digits.
+        raise _refused(element, "the number has too many digits; leave leading zeros out") from None
+
+
+def _bytes(element: etree._Element) -> bytes:
+    """Read an xs:base64Binary strictly; libxml2 validates around characters that are not of the alphabet."""
+    try:
+        return b64decode(_text(element).encode("ascii").translate(None, b" \t\r\n"), validate=True)
+    except ValueError:
+        raise _refused(element, "the value is not base64 (RFC 4648 section 4)") from None
+
+
 def _date_time(element: etree._Element) -> datetime:
     """Read an xs:dateTime, which must have a zone (rule R6)."""
-    try:
+    with suppress(ValueError, OverflowError):
         found = datetime.fromisoformat(_text(element).strip())
-    except ValueError:
-        found = None
-    if found is None or found.tzinfo is None:
-        raise SoapError(
-            "SchemaViolation",
-            "the date and time must be a real one and have a zone, such as 2026-01-31T12:00:00Z",
-            path=etree.QName(element).localname,
-            line=element.sourceline,
-        )
-    return found.astimezone(UTC)
+        if found.tzinfo is not None:
+            return found.astimezone(UTC)
+    raise _refused(element, "the date and time must be a real one and have a zone, such as 2026-01-31T12:00:00Z")
+
+
+def _refused(element: etree._Element, message: str) -> SoapError:
+    return SoapError("SchemaViolation", message, path=path_of(element), line=element.sourceline)
+
+
+def _zoned(value: datetime) -> str:
+    """Write a time in UTC. Raises ValueError for one without a zone, which would be taken as local time."""
+    if value.utcoffset() is None:
+        raise ValueError("a date and time must have a zone")
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 _DECODERS: dict[str, Decode] = {
     "string": _text,
-    "int": lambda element: int(_text(element)),
-    "long": lambda element: int(_text(element)),
+    "int": _whole,
+    "long": _whole,
     "boolean": lambda element: _text(element).strip() in {"true", "1"},
     "dateTime": _date_time,
-    "base64Binary": lambda element: b64decode(_text(element)),
+    "base64Binary": _bytes,
 }
 
 _ENCODERS: dict[str, Callable[[Any], str]] = {
@@ -63,13 +85,17 @@ _ENCODERS: dict[str, Callable[[Any], str]] = {
     "int": str,
     "long": str,
     "boolean": lambda value: "true" if value else "false",
-    "dateTime": lambda value: value.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+    "dateTime": _zoned,
     "base64Binary": lambda value: b64encode(value).decode("ascii"),
 }
 
 
 def compile_decoder(type_: ComplexType, messages: ModuleType) -> Decode:
-    """Make the function that turns a validated element of `type_` into its dataclass in `messages`."""
+    """Make the function that turns a validated element of `type_` into its dataclass in `messages`.
+
+    The function raises SoapError SchemaViolation for what a schema does not refuse: a time without a zone (rule R6),
+    bytes outside the base64 alphabet, a number of thousands of digits.
+    """
     message_class = _message_class(type_, messages)
     table: dict[Any, tuple[str, bool, Decode]] = {
         field.tag: (field.attribute, field.many, _field_decoder(field, messages)) for field in type_.fields
@@ -107,7 +133,10 @@ def _message_class(type_: ComplexType, messages: ModuleType) -> Callable[..., An
 
 
 def compile_encoder(type_: ComplexType, *, prefix: str) -> Encode:
-    """Make the function that appends the content of an element of `type_`, its tags under `prefix`."""
+    """Make the function that appends the content of an element of `type_`, its tags under `prefix`.
+
+    The function raises ValueError for a text that XML cannot carry and for a time without a zone.
+    """
     writers = tuple((field.attribute, _field_encoder(field, prefix)) for field in type_.fields)
 
     def encode(message: Any, out: list[str]) -> None:

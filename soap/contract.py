@@ -86,6 +86,8 @@ def _operations(document: etree._Element, schema: Schema) -> dict[str, Operation
         request, answer = (_element(node, direction, messages) for direction in ("input", "output"))
         if request != name or request not in schema.elements or answer not in schema.elements:
             raise ContractError(f"operation {name} is not document/literal wrapped")
+        if name not in actions:
+            raise ContractError(f"operation {name} is not in a SOAP 1.1 binding")
         operations[name] = Operation(
             name=name,
             action=actions[name],

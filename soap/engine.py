@@ -110,6 +110,7 @@ class Engine:
         if not self._header_validator.valid(block):
             error = self._header_validator.explain(block, self._front_type, about="HeaderInvalid")
             error.version = version
+            error.path = f"Envelope/Header/{error.path}"
             raise error
         front: FrontClient = self._front_decoder(block)
         return front
@@ -123,12 +124,17 @@ class Engine:
             error = self._validator.explain(received.payload, operation.request)
             error.version = received.version
             raise error
-        return self._decoders[operation.name](received.payload)
+        try:
+            return self._decoders[operation.name](received.payload)
+        except SoapError as refused:
+            refused.version = received.version
+            raise
 
     def encode(self, received: Received, answer: Any) -> Reply:
         """Write an operation's answer in the version of the request.
 
-        Raises AssertionError when answers are validated (a setting, always on in tests) and this one is not valid.
+        Raises ValueError for a text that XML cannot carry and for a time without a zone, and AssertionError when
+        answers are validated (a setting, always on in tests) and this one is not valid.
         """
         operation, version = received.operation, received.version
         name = operation.answer_tag.rpartition("}")[2]

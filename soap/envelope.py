@@ -12,6 +12,12 @@ from soap.names import HEADER, MY_ROLES, Version
 _PARAMETER = re.compile(r""";\s*(?P<name>[\w.+-]+)\s*=\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<token>[^;\s"]*))\s*""")
 ON_BEHALF_OF = f"{{{HEADER}}}OnBehalfOf"
 
+LONGEST_NAMESPACE = 256
+"""The longest namespace name (characters) that is read. It is declared once and stands in every tag and every error
+message below, so a long one makes megabytes of each of thousands of elements."""
+MOST_NAMED = 10
+"""How many header blocks a fault names as not understood."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ContentType:
@@ -51,8 +57,15 @@ def read_content_type(header: str | None) -> ContentType:
 def read_envelope(root: etree._Element, content_type: ContentType) -> Envelope:
     """Take an envelope apart, header blocks checked for mustUnderstand.
 
-    Raises SoapError VersionMismatch, ContentTypeMismatch, EnvelopeInvalid, HeaderInvalid or NotUnderstood.
+    Raises SoapError TooComplex, VersionMismatch, ContentTypeMismatch, EnvelopeInvalid, HeaderInvalid or NotUnderstood.
     """
+    declared = (pair for _, pair in etree.iterwalk(root, events=("start-ns",)))
+    if any(pair and len(pair[1]) > LONGEST_NAMESPACE for pair in declared):
+        raise SoapError(
+            "TooComplex",
+            f"a namespace name is longer than {LONGEST_NAMESPACE} characters; leave out what it is declared for",
+            version=content_type.version,
+        )
     name = etree.QName(root)
     if name.localname != "Envelope" or name.namespace not in set(Version):
         raise SoapError(
@@ -107,16 +120,21 @@ def _understood(headers: list[etree._Element], version: Version) -> dict[str, et
         elif _must_understand(block, version):
             ignored.append(block)
     if ignored:
-        names = tuple((etree.QName(block).namespace or "", etree.QName(block).localname) for block in ignored)
         raise SoapError(
             "NotUnderstood",
             "a header block with mustUnderstand is not known to this service; leave it out or drop mustUnderstand",
             path="Envelope/Header",
             line=ignored[0].sourceline,
             version=version,
-            not_understood=names,
+            not_understood=_names(ignored),
         )
     return understood
+
+
+def _names(blocks: list[etree._Element]) -> tuple[tuple[str, str], ...]:
+    """Name blocks as a fault does, each once and not all of thousands."""
+    names = ((etree.QName(block).namespace or "", etree.QName(block).localname) for block in blocks)
+    return tuple(dict.fromkeys(names))[:MOST_NAMED]
 
 
 def _must_understand(block: etree._Element, version: Version) -> bool:

@@ -28,5 +28,6 @@ class SoapError(Exception):
         self.code = code
         self.message = message if line is None else f"line {line}: {message}"
         self.path = path
+        self.line = line
         self.version = version
         self.not_understood = not_understood

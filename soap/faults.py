@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from soap.codec import escape
-from soap.names import XML_DECLARATION, Version
+from soap.names import XML, XML_DECLARATION, Version
 
 
 class Blame(StrEnum):
@@ -81,11 +81,7 @@ def _render_soap11(fault: Fault, detail: str) -> str:
 
 
 def _render_soap12(fault: Fault, detail: str) -> str:
-    blocks = "".join(
-        f'<soap:NotUnderstood qname="n:{escape(local)}" xmlns:n="{_attribute(namespace)}"/>'
-        for namespace, local in fault.not_understood
-        if namespace
-    )
+    blocks = "".join(_not_understood(namespace, local) for namespace, local in fault.not_understood if namespace)
     if fault.kind.blame is Blame.VERSION:
         blocks = "<soap:Upgrade>" + "".join(_supported(version) for version in (Version.SOAP12, Version.SOAP11))
         blocks += "</soap:Upgrade>"
@@ -96,6 +92,13 @@ def _render_soap12(fault: Fault, detail: str) -> str:
         f'<soap:Reason><soap:Text xml:lang="en">{escape(fault.message)}</soap:Text></soap:Reason>'
         f"<soap:Detail>{detail}</soap:Detail></soap:Fault></soap:Body></soap:Envelope>"
     )
+
+
+def _not_understood(namespace: str, local: str) -> str:
+    # No prefix but `xml` may be bound to its namespace (Namespaces in XML 1.0, section 3).
+    if namespace == XML:
+        return f'<soap:NotUnderstood qname="xml:{_attribute(local)}"/>'
+    return f'<soap:NotUnderstood qname="n:{_attribute(local)}" xmlns:n="{_attribute(namespace)}"/>'
 
 
 def _supported(version: Version) -> str:

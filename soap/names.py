@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 
+XML = "http://www.w3.org/XML/1998/namespace"
 XSD = "http://www.w3.org/2001/XMLSchema"
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
 XMIME = "http://www.w3.org/2005/05/xmlmime"

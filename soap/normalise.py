@@ -2,7 +2,8 @@
 
 `xsi:nil` on a declared optional element, an empty optional string or complex element, and nil on an empty wrapper mean
 absent. An empty date, number or boolean stays a fault, since a lost date would sell a perpetual licence, and so does an
-undeclared nil element. Nothing else is touched.
+undeclared nil element. `xsi:nil="false"` says nothing and goes too. Nothing else is touched: a string of spaces is not
+empty, and text behind an element that goes stays for the validator to refuse.
 
 Every optional string of the contract must have a character and every optional complex type a required child, so a
 message that needs this never validates before; the engine therefore asks only after a failed validation.
@@ -19,10 +20,9 @@ _XSI_PREFIX = f"{{{XSI}}}"
 
 def normalise(payload: etree._Element, type_: ComplexType) -> bool:
     """Remove what means absent from a Body element, in place; whether anything changed."""
-    changed = False
-    if _is_nil(payload) and _is_empty(payload):
+    changed = _says_not_nil(payload) or (_is_nil(payload) and _is_empty(payload))
+    if changed:
         del payload.attrib[_NIL]
-        changed = True
     return _normalise_children(payload, type_) or changed
 
 
@@ -35,10 +35,10 @@ def _normalise_children(element: etree._Element, type_: ComplexType) -> bool:
             continue
         if isinstance(field.type, ComplexType):
             changed = _normalise_children(child, field.type) or changed
-        if field.optional and _means_absent(child, field):
+        if field.optional and _means_absent(child, field) and _is_blank(child.tail):
             element.remove(child)
             changed = True
-        elif child.get(_NIL, "").strip() in {"false", "0"}:
+        elif _says_not_nil(child):
             del child.attrib[_NIL]
             changed = True
     return changed
@@ -49,20 +49,28 @@ def _means_absent(child: etree._Element, field: Field) -> bool:
         return False
     if _is_nil(child):
         return True
-    return isinstance(field.type, ComplexType) or field.type.built_in == "string"
+    return isinstance(field.type, ComplexType) or (field.type.built_in == "string" and not child.text)
 
 
 def _is_nil(element: etree._Element) -> bool:
     return element.get(_NIL, "").strip() in {"true", "1"}
 
 
+def _says_not_nil(element: etree._Element) -> bool:
+    return element.get(_NIL, "").strip() in {"false", "0"}
+
+
 def _is_empty(element: etree._Element) -> bool:
-    """Whether there is no content, and no attribute but those of xsi (type, nil)."""
+    """Whether there is no content but white space, and no attribute but those of xsi (type, nil)."""
     return (
         len(element) == 0
-        and not (element.text or "").strip()
+        and _is_blank(element.text)
         and all(str(name).startswith(_XSI_PREFIX) for name in element.attrib)
     )
+
+
+def _is_blank(text: str | None) -> bool:
+    return not (text or "").strip(" \t\r\n")
 
 
 def needless(type_: ComplexType) -> list[str]:

@@ -13,7 +13,8 @@ def flattened_wsdl(contract: Contract, *, address: str) -> bytes:
 
     `address` is the configured public URL of the service, never taken from a request.
     """
-    document = deepcopy(contract.document)
+    # The whole tree, so that the comment that says "draft" before the root stays.
+    document = deepcopy(contract.document.getroottree())
     types = document.find(f"{{{WSDL}}}types")
     if types is None:
         raise AssertionError("load_contract has found schemas in wsdl:types")

@@ -7,11 +7,13 @@ Only sequences of elements with named types, and restrictions of built-in simple
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from keyword import iskeyword
 
 from lxml import etree
 
 from soap.errors import ContractError
-from soap.names import XSD
+from soap.names import XMIME, XSD
+from soap.place import local_name
 
 BUILT_IN = frozenset({"string", "int", "long", "boolean", "dateTime", "base64Binary"})
 """The built-in types that messages use (rule R6)."""
@@ -67,6 +69,21 @@ def read_schema(root: etree._Element) -> Schema:
     return _Reader(root).read()
 
 
+def _elements(node: etree._Element) -> list[etree._Element]:
+    """Give the child elements of a schema component without its annotation."""
+    return [child for child in node.iterchildren("*") if child.tag != f"{{{XSD}}}annotation"]
+
+
+def _only(node: etree._Element, *allowed: str) -> None:
+    """Refuse attributes that would change what a component means behind the back of the tables (rule R7)."""
+    other = sorted(set(map(str, node.attrib)) - set(allowed))
+    if other:
+        raise ContractError(
+            f"xs:{local_name(node)} {node.get('name', '')}, line {node.sourceline}: "
+            f"{', '.join(other)} is not allowed (rule R7)"
+        )
+
+
 class _Reader:
     """Resolves the named types of one schema document, each once."""
 
@@ -80,16 +97,17 @@ class _Reader:
 
     def read(self) -> Schema:
         elements: dict[str, ComplexType] = {}
-        for node in self._root:
-            match etree.QName(node).localname:
+        for node in _elements(self._root):
+            match local_name(node):
                 case "element":
+                    _only(node, "name", "type")
                     found = self._type_of(node)
                     if not isinstance(found, ComplexType):
                         raise ContractError(f"element {node.get('name')} must have a complex type")
                     elements[str(node.get("name"))] = found
                 case "complexType" | "simpleType":
                     self._named(str(node.get("name")))
-                case "annotation" | "import":
+                case "import":
                     continue
                 case other:
                     raise ContractError(f"schema {self._namespace}: xs:{other} is not allowed (rule R7)")
@@ -106,10 +124,13 @@ class _Reader:
         if name is None:
             raise ContractError(f"element {element.get('name')} has no named type (rule R2)")
         prefix, _, local = name.rpartition(":")
-        if element.nsmap.get(prefix or None) == XSD:
+        namespace = element.nsmap.get(prefix or None, "")
+        if namespace == XSD:
             if local not in BUILT_IN:
                 raise ContractError(f"element {element.get('name')}: xs:{local} is not used here")
             return SimpleType(name=local, built_in=local, documentation=_ALLOWED[local])
+        if namespace != self._namespace:
+            raise ContractError(f"element {element.get('name')}: type {name} is of another namespace")
         return self._named(local)
 
     def _named(self, name: str) -> SimpleType | ComplexType:
@@ -118,32 +139,36 @@ class _Reader:
         if name in self._open:
             raise ContractError(f"type {name} contains itself")
         self._open.add(name)
-        for node in self._root:
-            if node.get("name") == name and etree.QName(node).localname in {"complexType", "simpleType"}:
-                complex_ = etree.QName(node).localname == "complexType"
+        for node in _elements(self._root):
+            if node.get("name") == name and local_name(node) in {"complexType", "simpleType"}:
+                _only(node, "name")
+                complex_ = local_name(node) == "complexType"
                 self._resolved[name] = self._complex(node) if complex_ else self._simple(node)
                 return self._resolved[name]
         raise ContractError(f"schema {self._namespace} has no type {name}")
 
     def _simple(self, node: etree._Element) -> SimpleType:
         restriction = node.find(f"{{{XSD}}}restriction")
-        base = "" if restriction is None else str(restriction.get("base")).rpartition(":")[2]
-        if base not in BUILT_IN:
+        prefix, _, base = str("" if restriction is None else restriction.get("base")).rpartition(":")
+        if base not in BUILT_IN or node.nsmap.get(prefix or None) != XSD:
             raise ContractError(f"simple type {node.get('name')} must restrict a built-in type")
         return SimpleType(name=str(node.get("name")), built_in=base, documentation=documentation(node))
 
     def _complex(self, node: etree._Element) -> ComplexType:
-        content = [child for child in node if etree.QName(child).localname != "annotation"]
-        if [etree.QName(child).localname for child in content] != ["sequence"]:
+        content = _elements(node)
+        if [local_name(child) for child in content] != ["sequence"]:
             raise ContractError(f"complex type {node.get('name')} must be one sequence (rule R7)")
-        fields = tuple(self._field(child) for child in content[0])
+        _only(content[0])
+        fields = tuple(self._field(child) for child in _elements(content[0]))
+        attributes = [field.attribute for field in fields]
+        if len(set(attributes)) < len(attributes) or any(iskeyword(attribute) for attribute in attributes):
+            raise ContractError(f"complex type {node.get('name')}: its elements need names of their own in Python too")
         return ComplexType(name=str(node.get("name")), fields=fields, documentation=documentation(node))
 
     def _field(self, node: etree._Element) -> Field:
-        if etree.QName(node).localname != "element" or node.get("nillable") is not None:
-            raise ContractError(
-                f"only elements that are not nillable may stand in a sequence (rule R7), line {node.sourceline}"
-            )
+        if local_name(node) != "element":
+            raise ContractError(f"only elements may stand in a sequence (rule R7), line {node.sourceline}")
+        _only(node, "name", "type", "minOccurs", "maxOccurs", f"{{{XMIME}}}expectedContentTypes")
         name = str(node.get("name"))
         return Field(
             name=name,

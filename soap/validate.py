@@ -9,29 +9,34 @@ import threading
 
 from lxml import etree
 
-from soap.errors import SoapError
+from soap.errors import ContractError, SoapError
+from soap.place import local_name, path_of
 from soap.schema import ComplexType, SimpleType
 
-_EXPECTED = re.compile(r"Expected is (?:one of )?\( (?P<names>[^()]*) \)")
-_NAMESPACE = re.compile(r"\{[^{}]*\}")
-_STEP = re.compile(r"(?:[^:/\[\]]+:)?(?P<name>[^:/\[\]]+)(?P<index>\[[0-9]+\])?")
+_EXPECTED = re.compile(
+    r"(?P<missing>Missing child element\(s\)\. )?Expected is (?:one of )?\( (?P<names>[^()]*) \)\.\s*$"
+)
+_EXPECTED_NAME = re.compile(r"\{(?P<namespace>[^{}]*)\}(?P<local>[^,\s]+)")
+_OF_ATTRIBUTE = re.compile(r"Element '\S*', attribute '")
 
-_REASONS = {
+_VALUE_REASONS = {
     "SCHEMAV_CVC_PATTERN_VALID": "the value does not have the required form",
     "SCHEMAV_CVC_MININCLUSIVE_VALID": "the value is too small",
     "SCHEMAV_CVC_MAXINCLUSIVE_VALID": "the value is too large",
     "SCHEMAV_CVC_MINLENGTH_VALID": "the value is too short",
     "SCHEMAV_CVC_MAXLENGTH_VALID": "the value is too long",
     "SCHEMAV_CVC_DATATYPE_VALID_1_2_1": "the value is not of the required type",
+    "SCHEMAV_CVC_TYPE_3_1_2": "an element stands where a value is expected",
+}
+"""About the value of an element: what its type allows is told as well."""
+
+_REASONS = {
     "SCHEMAV_CVC_ELT_3_1": "xsi:nil is not allowed here; leave the element out",
-    "SCHEMAV_CVC_ELT_4_1": "xsi:type names no known type; leave it out",
     "SCHEMAV_CVC_ELT_4_2": "xsi:type names no known type; leave it out",
     "SCHEMAV_CVC_ELT_4_3": "xsi:type names another type than the contract does; leave it out",
     "SCHEMAV_CVC_COMPLEX_TYPE_2_3": "there is text between elements",
     "SCHEMAV_CVC_COMPLEX_TYPE_3_2_1": "attributes are not allowed here",
-    "SCHEMAV_CVC_COMPLEX_TYPE_3_2_2": "attributes are not allowed here",
     "SCHEMAV_CVC_TYPE_3_1_1": "attributes are not allowed here",
-    "SCHEMAV_CVC_TYPE_3_1_2": "an element stands where a value is expected",
 }
 
 
@@ -39,8 +44,13 @@ class Validator:
     """One schema document, compiled once per thread."""
 
     def __init__(self, root: etree._Element) -> None:
+        """Compile it for this thread. Raises ContractError for a document that is no schema."""
         self._root = etree.tostring(root)
         self._local = threading.local()
+        try:
+            self._schema()
+        except etree.XMLSchemaParseError as error:
+            raise ContractError(f"schema {root.get('targetNamespace')}: {error}") from error
 
     def _schema(self) -> etree.XMLSchema:
         try:
@@ -58,39 +68,68 @@ class Validator:
         schema = self._schema()
         schema.validate(element)
         first = schema.error_log[0]
-        path = _readable(first.path or "")
-        reason = _REASONS.get(first.type_name) or _structure(first.type_name, first.message)
-        allowed = _allowed(type_, path)
-        return SoapError(
-            about, f"{reason}. {allowed}".rstrip() if allowed else f"{reason}.", path=path, line=first.line or None
-        )
+        way = _way(element, first)
+        return SoapError(about, _words(first, way, type_), path=path_of(way[-1]), line=first.line or None)
 
 
-def _structure(type_name: str, message: str) -> str:
-    """Word an error of structure; the names that libxml2 lists as expected are the schema's own."""
+def _way(root: etree._Element, error: etree._LogEntry) -> list[etree._Element]:
+    """Give the elements from the root down to the one that an error is about.
+
+    libxml2 names it by a path, in which `*[n]` stands for an element without a prefix. It cuts names after 98 bytes,
+    even inside a character; then this ends at the last element that can be told.
+    """
+    way = [root]
+    try:
+        path = error.path or ""
+    except UnicodeDecodeError:
+        return way
+    for step in path.split("/")[2:]:
+        name, _, index = step.rstrip("]").partition("[")
+        same = [child for child in way[-1] if name in ("*", _written(child))]
+        found = same[int(index or 1) - 1 :][:1]
+        if not found:
+            break
+        way += found
+    return way
+
+
+def _written(element: etree._Element) -> str:
+    if element.prefix:
+        return f"{element.prefix}:{local_name(element)}"
+    return "*" if str(element.tag).startswith("{") else local_name(element)
+
+
+def _words(error: etree._LogEntry, way: list[etree._Element], type_: ComplexType) -> str:
+    """Word an error; the only parts taken from libxml2's message are names that the schema itself expects."""
+    if error.type_name == "SCHEMAV_ELEMENT_CONTENT":
+        return f"{_structure(error.message, way[-1])}."
+    if error.type_name in _REASONS:
+        return f"{_REASONS[error.type_name]}."
+    if _OF_ATTRIBUTE.match(error.message):
+        return "an attribute of xsi has no valid value; leave it out."
+    if error.type_name in _VALUE_REASONS:
+        return f"{_VALUE_REASONS[error.type_name]}. {_allowed(type_, way)}".rstrip()
+    return "the element does not keep to the schema."
+
+
+def _structure(message: str, element: etree._Element) -> str:
     expected = _EXPECTED.search(message)
-    if expected:
-        names = _NAMESPACE.sub("", expected["names"])
-        missing = "Missing child" in message
-        what = "an element is missing after the last child" if missing else "this element is not expected"
-        return f"{what}; expected: {names}"
-    if type_name == "SCHEMAV_ELEMENT_CONTENT":
-        return "this element is not expected; nothing may follow"
-    return "the element does not keep to the schema"
+    if expected is None:
+        return "this element is not expected here; check its name and its place"
+    names = {found["local"]: found["namespace"] for found in _EXPECTED_NAME.finditer(expected["names"])}
+    listed = ", ".join(names)
+    if expected["missing"]:
+        return f"an element is missing after the last child; expected: {listed}"
+    if local_name(element) in names:
+        return f"this element must be in the namespace {names[local_name(element)]}"
+    return f"this element is not expected; expected: {listed}"
 
 
-def _readable(path: str) -> str:
-    """Turn libxml2's path with prefixes into one of local names, such as `CreateOrder/orderLine[2]/quantity`."""
-    steps = (_STEP.fullmatch(step) for step in path.split("/") if step)
-    return "/".join(f"{step['name']}{step['index'] or ''}" for step in steps if step)
-
-
-def _allowed(type_: ComplexType, path: str) -> str:
-    """Give the documentation of the simple type at `path`: it says in words what is allowed."""
+def _allowed(type_: ComplexType, way: list[etree._Element]) -> str:
+    """Give the documentation of the simple type at the end of the way: it says in words what is allowed."""
     current: ComplexType | SimpleType = type_
-    for step in path.split("/")[1:]:
-        name = step.partition("[")[0]
-        found = [f.type for f in current.fields if f.name == name] if isinstance(current, ComplexType) else []
+    for element in way[1:]:
+        found = [f.type for f in current.fields if f.tag == element.tag] if isinstance(current, ComplexType) else []
         if not found:
             return ""
         current = found[0]
