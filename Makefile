@@ -1,0 +1,40 @@
+# make demo: see it work. make test: see it tested. Both set themselves up in .venv first.
+.PHONY: setup system-packages demo test lint types check long generate lock clean
+
+setup:
+	@scripts/setup
+
+system-packages:
+	@scripts/system-packages
+
+demo: setup
+	@.venv/bin/opendepot demo
+
+test: setup system-packages
+	@.venv/bin/coverage erase
+	@.venv/bin/coverage run -m pytest -q -m "not long" $(PYTEST_OPTIONS)
+	@.venv/bin/coverage combine -q
+	@.venv/bin/coverage report
+
+lint: setup
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/lint-imports
+
+types: setup
+	.venv/bin/mypy
+
+# What is made from something else must be what it would be made into now.
+generate: setup
+	.venv/bin/python -m soap.generate
+	.venv/bin/python docs/generate.py
+	.venv/bin/ruff format -q soap/messages
+
+check: lint types test
+
+# Kills, soaks, fuzzing. Resumable; counts are options: make long LONG_OPTIONS="--kills 1000 --examples 100000"
+long: setup system-packages
+	.venv/bin/pytest -q -m long -s $(LONG_OPTIONS)
+
+clean:
+	rm -rf .venv .coverage* .hypothesis .mypy_cache .ruff_cache .pytest_cache

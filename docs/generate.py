@@ -1,0 +1,97 @@
+"""Writes the reference pages that are made of declarations: `make generate`. A test compares them with the files."""
+
+import sys
+from pathlib import Path
+
+import typer
+from typer.main import get_command
+
+from server.cli.main import app
+from server.faults import CATALOGUE
+from server.settings import Settings
+from soap import Version
+from soap.faults import Fault
+
+HERE = Path(__file__).parent / "reference"
+
+
+def settings_page() -> str:
+    """Give the page of all settings."""
+    lines = [
+        "# Settings",
+        "",
+        "Made from `server/settings.py` by `make generate`.",
+        "",
+        "A value comes from the first of: the command line (where a verb has the option), the environment",
+        "(`OPENDEPOT_` and the name in capitals), the TOML file, the default. Secrets are given as files.",
+        "Relative paths in the TOML file start at its folder.",
+        "",
+        "| setting | default | meaning |",
+        "|---|---|---|",
+    ]
+    for name, field in sorted(Settings.model_fields.items()):
+        default = field.default.value if hasattr(field.default, "value") else field.default
+        lines.append(f"| `{name}` | {'' if default is None else f'`{default}`'} | {field.description} |")
+    return "\n".join(lines) + "\n"
+
+
+def fault_codes_page() -> str:
+    """Give the page of all fault codes."""
+    lines = [
+        "# Fault codes",
+        "",
+        "Made from `server/faults.py` by `make generate`.",
+        "",
+        "Every fault names its `code`, a `message` with the mend, a `reference` to quote to support, `retry`, and",
+        "the `path` of the element it is about where there is one. *Later*: the same request may be sent again after a while.",
+        "",
+        "| code | element | HTTP (1.1 / 1.2) | retry | meaning | what to do |",
+        "|---|---|---|---|---|---|",
+    ]
+    for code, kind in sorted(CATALOGUE.items()):
+        fault = Fault(code=code, kind=kind, message="", reference="")
+        status = f"{fault.status(Version.SOAP11)} / {fault.status(Version.SOAP12)}"
+        retry = "Later" if kind.retry else "Never"
+        lines.append(f"| `{code}` | {kind.element} | {status} | {retry} | {kind.meaning} | {kind.mend} |")
+    return "\n".join(lines) + "\n"
+
+
+def cli_page() -> str:
+    """Give the page of all verbs and their options."""
+    lines = ["# Command line", "", "Made from the verbs themselves by `make generate`.", ""]
+    _describe(get_command(app), "opendepot", lines)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _describe(command: object, name: str, lines: list[str]) -> None:
+    commands = getattr(command, "commands", None)
+    if commands:
+        for inner, described in commands.items():
+            _describe(described, f"{name} {inner}", lines)
+        return
+    assert isinstance(command, typer.core.TyperCommand)  # noqa: S101  tells the type checker
+    arguments = [p for p in command.params if p.param_type_name == "argument"]
+    options = [p for p in command.params if p.param_type_name == "option" and p.name != "help"]
+    lines += [f"## `{' '.join([name, *(str(a.metavar or a.name).upper() for a in arguments)])}`", ""]
+    lines += [(command.help or "").strip(), ""]
+    rows = [
+        f"- `{', '.join([*o.opts, *o.secondary_opts])}`: {getattr(o, 'help', '') or ''}"
+        + (" Required." if o.required else "")
+        for o in options
+    ]
+    lines += [*rows, ""] if rows else []
+
+
+PAGES = {"settings.md": settings_page, "fault-codes.md": fault_codes_page, "cli.md": cli_page}
+
+
+def main() -> None:
+    """Write all pages."""
+    HERE.mkdir(exist_ok=True)
+    for name, page in PAGES.items():
+        (HERE / name).write_text(page(), encoding="utf-8")
+        sys.stdout.write(f"{HERE / name}\n")
+
+
+if __name__ == "__main__":
+    main()

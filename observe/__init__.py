@@ -1,0 +1,12 @@
+"""What an operator sees: canonical events, metrics, health. A leaf, with no global state.
+
+events   one structured event per exchange, and the events of the process
+metrics  Prometheus metrics with closed label sets
+health   named readiness checks
+"""
+
+from observe.events import EventLog, LogFormat
+from observe.health import Health, Readiness
+from observe.metrics import Metrics
+
+__all__ = ["EventLog", "Health", "LogFormat", "Metrics", "Readiness"]

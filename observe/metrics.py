@@ -1,0 +1,45 @@
+"""Prometheus metrics. Every label has a closed set of values, so no client can grow the number of series."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_BYTES = (512, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304)
+
+
+class Metrics:
+    """The metrics of one process, in a registry of their own."""
+
+    content_type = CONTENT_TYPE_LATEST
+
+    def __init__(self, *, version: str) -> None:
+        self._registry = registry = CollectorRegistry()
+        Gauge("opendepot_build_info", "The running version.", ["version"], registry=registry).labels(version).set(1)
+        self._exchanges = Counter(
+            "opendepot_exchanges",
+            "SOAP exchanges, by service, operation ('' before it is known) and outcome (ok, a fault code, aborted).",
+            ["service", "operation", "outcome"],
+            registry=registry,
+        )
+        self._seconds = Histogram(
+            "opendepot_exchange_seconds",
+            "Time from the first byte of the body to the answer.",
+            ["service", "operation"],
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self._request_bytes = Histogram(
+            "opendepot_request_bytes", "Size of request bodies.", ["service"], buckets=_BYTES, registry=registry
+        )
+        self.in_flight = Gauge("opendepot_exchanges_in_flight", "Exchanges that are running now.", registry=registry)
+        self.ready = Gauge("opendepot_ready", "1 if the last readiness check passed, else 0.", registry=registry)
+
+    def exchanged(self, *, service: str, operation: str, outcome: str, seconds: float, request_bytes: int) -> None:
+        """Count one exchange."""
+        self._exchanges.labels(service, operation, outcome).inc()
+        self._seconds.labels(service, operation).observe(seconds)
+        self._request_bytes.labels(service).observe(request_bytes)
+
+    def exposition(self) -> bytes:
+        """Give all metrics in the Prometheus text format."""
+        return generate_latest(self._registry)

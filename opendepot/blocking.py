@@ -1,0 +1,35 @@
+"""The Depot client without asyncio, for applications that have no event loop."""
+
+import asyncio
+from types import TracebackType
+from typing import Any, Self
+
+from containers import Container
+from opendepot.depot import Collected, DepotClient
+from soap.messages import depot
+
+
+class BlockingDepotClient:
+    """`DepotClient` as a plain context manager; each method waits for its answer. Not for use inside an event loop."""
+
+    def __init__(self, url: str, **options: Any) -> None:
+        self._client = DepotClient(url, **options)
+        self._runner = asyncio.Runner()
+
+    def __enter__(self) -> Self:
+        self._runner.run(self._client.__aenter__())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._runner.run(self._client.__aexit__(kind, error, trace))
+        self._runner.close()
+
+    def get_ticket(self, *tickets: str) -> depot.TicketOverview:
+        """Give the licences of tickets, and what may be done with each."""
+        return self._runner.run(self._client.get_ticket(*tickets))
+
+    def collect(self, ticket: str, container: Container, **options: Any) -> tuple[Collected, ...]:
+        """Put a ticket's licences into a container; see `DepotClient.collect`."""
+        return self._runner.run(self._client.collect(ticket, container, **options))

@@ -1,0 +1,185 @@
+"""The composition root: settings to services that can be served. Nothing else in the server builds anything."""
+
+import secrets
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from types import ModuleType
+from typing import TextIO
+
+from containers import ContainerError, FirmSecurityBox, SoftwareBox
+from licensing.catalogue import Catalogue
+from licensing.depot import Depot
+from licensing.orders import Sales
+from licensing.vault import Vault
+from observe import EventLog, Health, Metrics
+from server.access import GateB
+from server.dispatch import Dispatcher, Service
+from server.errors import SettingsError
+from server.handlers import handlers_of
+from server.handlers.base import Services
+from server.settings import Settings, read_secret
+from soap import Engine, flattened_wsdl, load_contract
+from soap.messages import depot, sales
+from storage import Storage, open_storage
+from storage.commands import InitialiseServer
+
+READINESS_SECONDS = 2.0
+
+Clock = Callable[[], datetime]
+Random = Callable[[int], bytes]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Published:
+    """Where a service stands and what it is made of."""
+
+    wsdl: str
+    messages: ModuleType
+    path: str
+    identified: bool
+
+
+PUBLISHED: tuple[Published, ...] = (
+    Published(wsdl="v1/sales.wsdl", messages=sales, path="/v1/sales", identified=True),
+    Published(wsdl="v1/depot.wsdl", messages=depot, path="/v1/depot", identified=False),
+)
+
+
+def utc_now() -> datetime:
+    """Give the time: the default clock."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Core:
+    """The rules over an open storage, without any listener: what the CLI verbs work with."""
+
+    storage: Storage
+    catalogue: Catalogue
+    sales: Sales
+    depot: Depot
+    box: FirmSecurityBox
+
+
+@asynccontextmanager
+async def opened_core(
+    settings: Settings, *, clock: Clock = utc_now, random: Random = secrets.token_bytes
+) -> AsyncIterator[Core]:
+    """Open keys and database and give the rules over them.
+
+    Raises SettingsError for keys that are missing or belong to another database, and `storage.errors.StorageError`.
+    """
+    vault = Vault(
+        pepper=read_secret(settings.pepper_file, setting="pepper_file"),
+        sealing_key=read_secret(settings.sealing_key_file, setting="sealing_key_file"),
+        random=random,
+    )
+    box = _opened_box(settings)
+    storage = await open_storage(settings.database, queue_limit=settings.writer_queue)
+    try:
+        await _own_database(storage, vault, clock)
+        yield Core(
+            storage=storage,
+            catalogue=Catalogue(storage=storage, vault=vault, clock=clock, random=random),
+            sales=Sales(storage=storage, vault=vault, clock=clock, random=random, collect_url=settings.collect_url),
+            depot=Depot(storage=storage, vault=vault, box=box, clock=clock, random=random),
+            box=box,
+        )
+    finally:
+        await storage.close()
+
+
+def _opened_box(settings: Settings) -> SoftwareBox:
+    path = settings.firm_security_box_file
+    try:
+        return SoftwareBox.open(
+            path.read_bytes(), sealing_key=read_secret(settings.sealing_key_file, setting="sealing_key_file")
+        )
+    except OSError as error:
+        raise SettingsError(
+            f"firm_security_box_file: cannot read {path}: {error.strerror}; `opendepot init DIR` makes one"
+        ) from None
+    except ContainerError as error:
+        raise SettingsError(f"firm_security_box_file: {path}: {error}") from None
+
+
+async def _own_database(storage: Storage, vault: Vault, clock: Clock) -> None:
+    """Start a new database in its first epoch; refuse one that other keys have sealed."""
+    fingerprint = vault.fingerprint()
+    now = clock()
+    server = await storage.execute(
+        InitialiseServer(epoch=int(now.timestamp() * 1000), key_fingerprint=fingerprint, at=now)
+    )
+    if server.key_fingerprint != fingerprint:
+        raise SettingsError(
+            "pepper_file, sealing_key_file: these keys are not those that the database was made with; put those back"
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Application:
+    """What the listeners serve."""
+
+    services: tuple[Service, ...]
+    dispatcher: Dispatcher
+    health: Health
+    metrics: Metrics
+    events: EventLog
+
+
+def build_application(
+    settings: Settings,
+    core: Core,
+    *,
+    public_url: str,
+    log: TextIO,
+    clock: Clock = utc_now,
+    random: Random = secrets.token_bytes,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> Application:
+    """Compile the contracts and put everything together. Raises ContractError when it does not fit."""
+    events = EventLog(log, format=settings.log_format, clock=clock)
+    metrics = Metrics(version=version("opendepot"))
+    dispatcher = Dispatcher(
+        gate_b=GateB(core.catalogue),
+        services=Services(sales=core.sales, depot=core.depot),
+        events=events,
+        metrics=metrics,
+        monotonic=monotonic,
+        random=random,
+        max_body_bytes=settings.max_body_bytes,
+        exchange_seconds=settings.exchange_seconds,
+    )
+    return Application(
+        services=tuple(_service(published, settings, public_url) for published in PUBLISHED),
+        dispatcher=dispatcher,
+        health=Health(
+            {"storage": core.storage.ready, "firm_security_box": _signing(core.box)}, seconds=READINESS_SECONDS
+        ),
+        metrics=metrics,
+        events=events,
+    )
+
+
+def _service(published: Published, settings: Settings, public_url: str) -> Service:
+    contract = load_contract(published.wsdl)
+    return Service(
+        path=published.path,
+        engine=Engine(
+            contract, published.messages, limits=settings.xml_limits, validate_answers=settings.validate_answers
+        ),
+        handlers=handlers_of(contract),
+        wsdl=flattened_wsdl(contract, address=public_url + published.path),
+        identified=published.identified,
+    )
+
+
+def _signing(box: FirmSecurityBox) -> Callable[[], Awaitable[None]]:
+    async def signs() -> None:
+        box.sign(0, b"readiness")
+
+    return signs

@@ -1,0 +1,62 @@
+"""The command `opendepot`: all verbs, and one place where an error becomes a line and an exit code."""
+
+import sys
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+import opendepot.cli
+from containers import ContainerError
+from licensing.errors import LicensingError
+from opendepot import AnswerInvalid, FaultReceived, ServiceUnreachable, SupportNeeded
+from server.cli import demo, initialise, items, serve, shops, tickets
+from server.errors import SettingsError
+from storage.errors import StorageError
+
+app = typer.Typer(
+    name="opendepot",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="An open licence central: shops order and receive a ticket, containers turn it into licences.",
+)
+app.command("init")(initialise.init)
+app.command("serve")(serve.serve)
+app.command("demo")(demo.demo)
+app.add_typer(items.app, name="item")
+app.add_typer(shops.app, name="shop")
+app.add_typer(tickets.app, name="ticket")
+opendepot.cli.add_to(app)
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    show_version: Annotated[bool, typer.Option("--version", help="Print the version and stop.", is_eager=True)] = False,  # noqa: FBT002  an option is named on the command line
+) -> None:
+    """Give the version, or go on to a verb."""
+    if show_version:
+        typer.echo(version("opendepot"))
+        raise typer.Exit
+
+
+EXPECTED_ERRORS = (
+    SettingsError,
+    StorageError,
+    LicensingError,
+    ContainerError,
+    FaultReceived,
+    AnswerInvalid,
+    ServiceUnreachable,
+    SupportNeeded,
+)
+"""Errors that a user can mend: told in one line. Anything else is a bug and keeps its traceback."""
+
+
+def main() -> None:
+    """Run the command line. Exit code 0: done; 1: told why not; 2: the command itself is wrong."""
+    try:
+        app()
+    except EXPECTED_ERRORS as error:
+        typer.echo(f"opendepot: {error}", err=True)
+        sys.exit(1)

@@ -1,0 +1,154 @@
+"""THE table: every error code there is, and how it looks on the wire. `docs/reference/fault-codes.md` is made of it."""
+
+from collections.abc import Mapping
+
+from licensing.errors import LicensingError
+from server.errors import ServerError
+from soap import ENGINE_FAULTS, Blame, Fault, FaultKind, SoapError
+from storage.errors import StorageError
+
+_AGAIN = "Send the same request again after a while; the transactionId or the context makes that safe."
+
+CATALOGUE: Mapping[str, FaultKind] = {
+    **ENGINE_FAULTS,
+    "BodyTooSlow": FaultKind(
+        element="RequestFault", status=408, meaning="The body did not arrive in time.", mend=_AGAIN, retry=True
+    ),
+    "NotIdentified": FaultKind(
+        element="AccessFault",
+        status=401,
+        meaning="No API key was sent, or one that belongs to no active shop.",
+        mend="Send Authorization: Bearer with the API key, or HTTP Basic with the shop's name and the API key.",
+    ),
+    "FrontRefused": FaultKind(
+        element="AccessFault",
+        about_header=True,
+        meaning="OnBehalfOf was sent by somebody who does not hold the right front.",
+        mend="Leave the header block out.",
+    ),
+    "TransactionConflict": FaultKind(
+        element="ConflictFault",
+        meaning="The transactionId was used before, with other values.",
+        mend="Take a new transactionId for a new order; send the old values to get the old answer.",
+    ),
+    "Erased": FaultKind(
+        element="ConflictFault",
+        meaning="The transactionId was used before, and its answer was erased with the personal data.",
+        mend="Take a new transactionId if this is a new order.",
+    ),
+    "OrderNumberExists": FaultKind(
+        element="ConflictFault",
+        meaning="The orderNumber stands on another order of this shop, which the message names.",
+        mend="Ask for that order by GetOrder, or take another orderNumber.",
+    ),
+    "OrderUnknown": FaultKind(
+        element="NotFoundFault",
+        meaning="This shop has no such order.",
+        mend="Check the name; an order of another shop is not visible.",
+    ),
+    "OriginalOrderUnknown": FaultKind(
+        element="NotFoundFault",
+        meaning="This shop has no order with the originalOrderNumber.",
+        mend="Send the orderNumber of the earlier order, or leave it out for a new ticket.",
+    ),
+    "ItemUnknown": FaultKind(
+        element="NotFoundFault",
+        meaning="There is no such item, or it is no longer sold.",
+        mend="ListItems gives those that may be sold.",
+    ),
+    "OrderNameRequired": FaultKind(
+        element="RequestFault",
+        meaning="Not exactly one name of an order was given.",
+        mend="Send one of orderId, orderNumber, transactionId.",
+    ),
+    "PageTokenInvalid": FaultKind(
+        element="RequestFault", meaning="The pageToken is none that an answer gave.", mend="Start again without one."
+    ),
+    "TicketUnknown": FaultKind(
+        element="NotFoundFault",
+        meaning="There is no such ticket.",
+        mend="Compare it symbol by symbol with the order's.",
+    ),
+    "LicenseUnknown": FaultKind(
+        element="NotFoundFault", meaning="The ticket has no such licence.", mend="GetTicket lists its licences."
+    ),
+    "MixedFirmCodes": FaultKind(
+        element="RuleFault",
+        meaning="A licence is for another firm code than the context.",
+        mend="Export one context for each firm code, and ask once for each.",
+    ),
+    "NothingFree": FaultKind(
+        element="RuleFault",
+        meaning="The licence has fewer pieces free than were asked for.",
+        mend="GetTicket says how many are free; return one from another container first.",
+    ),
+    "ContextRefused": FaultKind(
+        element="RuleFault",
+        meaning="The context or receipt is not a valid file of a container.",
+        mend="Export it again and send the file unchanged.",
+    ),
+    "ContainerUnregistered": FaultKind(
+        element="RuleFault",
+        meaning="The container is not of a kind that proves its own serial, and is not registered.",
+        mend="Ask the vendor.",
+    ),
+    "ServerBehind": FaultKind(
+        element="ServerFault",
+        blame=Blame.RECEIVER,
+        meaning="The container holds a step of this vendor that the server does not know.",
+        mend="Ask the vendor's support; nothing was changed.",
+    ),
+    "Contended": FaultKind(
+        element="ServerFault",
+        blame=Blame.RECEIVER,
+        meaning="Too many requests changed the same licences at once.",
+        mend=_AGAIN,
+        retry=True,
+    ),
+    "StorageBusy": FaultKind(
+        element="ServerFault", blame=Blame.RECEIVER, meaning="The database has too much to do.", mend=_AGAIN, retry=True
+    ),
+    "StorageUnavailable": FaultKind(
+        element="ServerFault",
+        blame=Blame.RECEIVER,
+        meaning="The database cannot be written or read now.",
+        mend=_AGAIN,
+        retry=True,
+    ),
+    "DeadlinePassed": FaultKind(
+        element="ServerFault",
+        blame=Blame.RECEIVER,
+        meaning="The exchange took too long; it may have been carried out.",
+        mend=_AGAIN,
+        retry=True,
+    ),
+    "Internal": FaultKind(
+        element="ServerFault",
+        blame=Blame.RECEIVER,
+        meaning="A bug of the server, logged under the reference.",
+        mend="Tell the reference to support.",
+    ),
+}
+
+_INTERNAL = "the server failed at this request; tell support the reference"
+
+
+def fault_for(error: BaseException, *, reference: str) -> Fault:
+    """Give the fault that an error is answered with. What the table does not have is Internal, its text withheld."""
+    path: str | None = None
+    not_understood: tuple[tuple[str, str], ...] = ()
+    match error:
+        case SoapError():
+            code, message, path, not_understood = error.code, error.message, error.path, error.not_understood
+        case LicensingError():
+            code, message, path = error.code, error.message, error.path
+        case ServerError():
+            code, message = error.code, error.message
+        case StorageError():
+            code, message = error.code, str(error)
+        case _:
+            code, message = "Internal", _INTERNAL
+    kind = CATALOGUE.get(code)
+    if kind is None:
+        code, kind, message, path = "Internal", CATALOGUE["Internal"], _INTERNAL, None
+    return Fault(code=code, kind=kind, message=message, reference=reference, path=path, not_understood=not_understood)

@@ -1,0 +1,35 @@
+"""The registry: every operation and its handler. It must equal the WSDLs; the server refuses to start otherwise."""
+
+from collections.abc import Mapping
+
+from server.handlers.base import Handler
+from server.handlers.depot.confirm_license_update import confirm_license_update
+from server.handlers.depot.get_license_update import get_license_update
+from server.handlers.depot.get_ticket import get_ticket
+from server.handlers.sales.create_order import create_order
+from server.handlers.sales.get_order import get_order
+from server.handlers.sales.list_items import list_items
+from soap import Contract, ContractError
+
+REGISTRY: Mapping[str, Mapping[str, Handler]] = {
+    "Sales": {
+        "CreateOrder": create_order,
+        "GetOrder": get_order,
+        "ListItems": list_items,
+    },
+    "Depot": {
+        "GetTicket": get_ticket,
+        "GetLicenseUpdate": get_license_update,
+        "ConfirmLicenseUpdate": confirm_license_update,
+    },
+}
+
+
+def handlers_of(contract: Contract) -> Mapping[str, Handler]:
+    """Give the handlers of a service. Raises ContractError when registry and WSDL differ."""
+    handlers = REGISTRY.get(contract.name, {})
+    if set(handlers) != set(contract.operations):
+        raise ContractError(
+            f"the registry and the WSDL of {contract.name} differ: {set(handlers) ^ set(contract.operations)}"
+        )
+    return handlers

@@ -1,0 +1,30 @@
+"""What a handler is given and what it may use."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from licensing.depot import Depot
+from licensing.orders import Sales
+from server.access import Caller
+
+MessageT = TypeVar("MessageT")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Call(Generic[MessageT]):
+    """A validated message and who sent it."""
+
+    message: MessageT
+    caller: Caller
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Services:
+    """The rules, as handlers reach them."""
+
+    sales: Sales
+    depot: Depot
+
+
+Handler = Callable[[Call[Any], Services], Awaitable[Any]]

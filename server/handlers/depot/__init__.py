@@ -1,0 +1,1 @@
+"""Handlers of the Depot service, one file per operation."""

@@ -1,0 +1,1 @@
+"""Handlers of the Sales service, one file per operation."""

@@ -1,0 +1,40 @@
+"""CreateOrder: an order in, a ticket out, exactly once."""
+
+from licensing.orders import Customer, OrderLine, OrderRequest
+from server.handlers.base import Call, Services
+from soap.messages import sales
+
+
+async def create_order(call: Call[sales.CreateOrderRequest], services: Services) -> sales.CreateOrderAnswer:
+    """Record an order."""
+    message = call.message
+    customer = message.customer
+    receipt = await services.sales.create_order(
+        shop=call.caller.shop,
+        request=OrderRequest(
+            transaction_id=message.transaction_id,
+            order_number=message.order_number,
+            original_order_number=message.original_order_number,
+            customer=None
+            if customer is None
+            else Customer(
+                name=customer.name,
+                company=customer.company,
+                email=customer.email,
+                customer_number=customer.customer_number,
+                language=customer.language,
+            ),
+            lines=tuple(OrderLine(item_number=x.item_number, quantity=x.quantity) for x in message.order_line),
+        ),
+    )
+    return sales.CreateOrderAnswer(
+        receipt=sales.OrderReceipt(
+            order_id=receipt.order_id,
+            ticket=receipt.ticket,
+            collect_url=receipt.collect_url,
+            license=tuple(
+                sales.OrderedLicense(license_id=x.license_id, item_number=x.item_number, quantity=x.quantity)
+                for x in receipt.licenses
+            ),
+        )
+    )

@@ -1,0 +1,192 @@
+"""Every option of the server, declared once: name, type, default, meaning. `docs/reference/settings.md` is made of it.
+
+A value comes from the first of: the command line, the environment (`OPENDEPOT_...`), the TOML file, the default.
+A secret is given by a file: `pepper_file` in TOML or `OPENDEPOT_PEPPER_FILE`.
+Relative paths in the TOML file start at its folder.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from observe import LogFormat
+from server.errors import SettingsError
+from xmlgate import Limits
+
+ENVIRONMENT_PREFIX = "OPENDEPOT_"
+
+
+class Settings(BaseSettings):
+    """The options of one server process."""
+
+    model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, extra="forbid", frozen=True)
+
+    database: Path = Field(default=Path("opendepot.sqlite3"), description="The SQLite file.")
+    pepper_file: Path = Field(
+        default=Path("secrets/pepper"),
+        description="File with 32 random bytes that keyed hashes of tickets and API keys are made with. "
+        "Losing it makes every ticket and key unknown.",
+    )
+    sealing_key_file: Path = Field(
+        default=Path("secrets/sealing-key"),
+        description="File with 32 random bytes that tickets, answers and the Firm Security Box are encrypted with.",
+    )
+    firm_security_box_file: Path = Field(
+        default=Path("secrets/firm-security-box"),
+        description="File with the sealed keys that sign update files.",
+    )
+    host: str = Field(default="127.0.0.1", description="Address that the SOAP services listen on.")
+    port: int = Field(default=8080, ge=0, le=65535, description="Port of the SOAP services; 0 takes a free one.")
+    admin_host: str = Field(
+        default="127.0.0.1", description="Address of the admin listener: /healthz, /readyz, /metrics. Keep it inside."
+    )
+    admin_port: int = Field(default=8081, ge=0, le=65535, description="Port of the admin listener; 0 takes a free one.")
+    public_url: str | None = Field(
+        default=None,
+        description="Where clients reach the SOAP services, such as https://licences.example.com; it stands in the "
+        "WSDL. Left out: http:// with host and port.",
+    )
+    collect_url: str | None = Field(
+        default=None,
+        description="The page where licensees collect, with {ticket} where the ticket goes; it stands in the answers "
+        "to orders. Put it behind a # so that no proxy logs it.",
+    )
+    max_body_bytes: int = Field(default=256 * 1024, ge=1024, description="Greatest body of a request, in bytes.")
+    max_depth: int = Field(default=32, ge=8, le=255, description="Greatest depth of elements.")
+    max_elements: int = Field(default=20_000, ge=100, description="Most elements in a message.")
+    max_attributes: int = Field(default=64, ge=8, description="Most attributes on one element.")
+    max_namespaces: int = Field(default=64, ge=8, description="Most namespace declarations in scope.")
+    max_name_bytes: int = Field(default=256, ge=64, description="Longest name of an element or attribute, in bytes.")
+    body_seconds: float = Field(default=10.0, gt=0, description="Time for a request's body to arrive, in seconds.")
+    exchange_seconds: float = Field(
+        default=60.0, gt=0, description="Time for a whole exchange, in seconds; after it the caller is told to retry."
+    )
+    idle_seconds: float = Field(default=30.0, gt=0, description="Time that a connection may be idle, in seconds.")
+    drain_seconds: float = Field(
+        default=10.0, gt=0, description="Time that running exchanges get when the server is asked to stop, in seconds."
+    )
+    writer_queue: int = Field(
+        default=1024,
+        ge=1,
+        description="Most commands that may wait for the database; beyond it callers are told to retry.",
+    )
+    validate_answers: bool = Field(
+        default=False, description="Check every answer against the schema before it leaves. For tests and debugging."
+    )
+    log_format: LogFormat = Field(default=LogFormat.JSON, description="json: one object a line; text: for people.")
+
+    @field_validator("public_url")
+    @classmethod
+    def _public_url_is_an_address(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError(
+                "must be http:// or https:// with a host, without query, such as https://licences.example.com"
+            )
+        return value.rstrip("/")
+
+    @field_validator("collect_url")
+    @classmethod
+    def _collect_url_holds_the_ticket(cls, value: str | None) -> str | None:
+        if value is not None and value.count("{ticket}") != 1:
+            raise ValueError("must hold {ticket} once, such as https://shop.example.com/collect#{ticket}")
+        return value
+
+    @model_validator(mode="after")
+    def _listeners_differ(self) -> Self:
+        if self.port == self.admin_port != 0 and self.host == self.admin_host:
+            raise ValueError("admin_port must differ from port")
+        return self
+
+    @property
+    def xml_limits(self) -> Limits:
+        """The limits of one message (design section 10)."""
+        return Limits(
+            max_bytes=self.max_body_bytes,
+            depth=self.max_depth,
+            elements=self.max_elements,
+            attributes=self.max_attributes,
+            namespaces=self.max_namespaces,
+            name_bytes=self.max_name_bytes,
+        )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  the signature is pydantic's
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  as above
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order the sources: command line, environment, then the TOML file that `load_settings` has read."""
+        assert isinstance(init_settings, InitSettingsSource)  # noqa: S101  tells the type checker
+        given = dict(init_settings.init_kwargs)
+        toml = given.pop("_toml", {})
+        return (
+            InitSettingsSource(settings_cls, given),
+            env_settings,
+            InitSettingsSource(settings_cls, toml),
+        )
+
+
+def load_settings(config: Path | None, **command_line: Any) -> Settings:
+    """Read the settings; `command_line` values that are None were not given.
+
+    Raises SettingsError, which names every wrong setting, where it stands and what is allowed.
+    """
+    given = {name: value for name, value in command_line.items() if value is not None}
+    unknown = sorted(
+        name
+        for name in os.environ
+        if name.startswith(ENVIRONMENT_PREFIX)
+        and name != "OPENDEPOT_CONFIG"
+        and name.removeprefix(ENVIRONMENT_PREFIX).lower() not in Settings.model_fields
+    )
+    if unknown:
+        raise SettingsError(f"no such setting: {', '.join(unknown)}; see docs/reference/settings.md")
+    toml = {} if config is None else _read_toml(config)
+    try:
+        return Settings(_toml=toml, **given)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(str(part) for part in problem['loc']) or 'settings'}: {problem['msg']}"
+            for problem in error.errors(include_url=False, include_input=False)
+        )
+        raise SettingsError(f"{config or 'environment'}: {problems}") from None
+
+
+def _read_toml(config: Path) -> Mapping[str, Any]:
+    try:
+        found = tomllib.loads(config.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"cannot read {config}: {error.strerror}; `opendepot init DIR` makes one") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{config}: {error}") from None
+    for name, field in Settings.model_fields.items():
+        if field.annotation is Path and isinstance(found.get(name), str):
+            found[name] = str(config.parent / found[name])
+    return found
+
+
+def read_secret(path: Path, *, setting: str) -> bytes:
+    """Read a secret of 32 bytes. Raises SettingsError when it is missing, short or open to others."""
+    try:
+        if path.stat().st_mode & 0o077:
+            raise SettingsError(f"{setting}: {path} can be read by others; chmod 600 it")
+        secret = path.read_bytes()
+    except OSError as error:
+        raise SettingsError(
+            f"{setting}: cannot read {path}: {error.strerror}; `opendepot init DIR` makes one"
+        ) from None
+    if len(secret) != 32:
+        raise SettingsError(f"{setting}: {path} must hold exactly 32 bytes")
+    return secret
