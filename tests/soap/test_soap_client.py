@@ -237,7 +237,7 @@ def test_every_fault_of_the_engine_is_read_back(
         "",
         "plain text",
         "<error><code>Overloaded</code><retry>Later</retry><reference>x</reference><path>p</path></error>",
-        '<o:ServerFault xmlns:o="urn:opendepot:depot:1"><o:code>Overloaded</o:code><o:retry>Later</o:retry></o:ServerFault>',
+        '<o:ServerFault xmlns:o="urn:o"><o:code>Overloaded</o:code><o:retry>Later</o:retry></o:ServerFault>',
     ],
 )
 def test_a_foreign_fault_gives_its_text_and_nothing_else(detail: str, answered: Answered, version: Version) -> None:

@@ -1,0 +1,92 @@
+"""Items and shops, as the vendor keeps them."""
+
+import json
+from base64 import urlsafe_b64encode
+from collections.abc import Callable
+from datetime import datetime
+
+from licensing.errors import NameInvalid, NameTaken, OptionInvalid
+from licensing.ids import Ids
+from licensing.options import parse_options
+from licensing.vault import Vault
+from storage import Storage
+from storage.commands import AddItem, AddShop, FindShop, ListItems
+from storage.records import AuditRow, Credential, Item, Shop
+
+HIGHEST_CODE = 2**32 - 1
+KEY_PREFIX = "od_"
+
+
+class Catalogue:
+    """Adds and lists items and shops; finds the shop of an API key."""
+
+    def __init__(
+        self, *, storage: Storage, vault: Vault, clock: Callable[[], datetime], random: Callable[[int], bytes]
+    ) -> None:
+        self._storage = storage
+        self._vault = vault
+        self._clock = clock
+        self._random = random
+        self._ids = Ids(clock=clock, random=random)
+
+    async def add_item(
+        self, *, item_number: str, firm_code: int, product_code: int, options: tuple[str, ...] = (), actor: str = "cli"
+    ) -> Item:
+        """Add an article; `options` as `name=value`. Raises NameInvalid, NameTaken, OptionInvalid."""
+        _check_name(item_number, most=64, what="an item number")
+        for name, code in (("firm code", firm_code), ("product code", product_code)):
+            if not 1 <= code <= HIGHEST_CODE:
+                raise OptionInvalid(f"the {name} must be 1 to {HIGHEST_CODE}", path=name)
+        now = self._clock()
+        item = Item(
+            item_number=item_number,
+            firm_code=firm_code,
+            product_code=product_code,
+            options=parse_options(options),
+            rules="{}",
+            active=True,
+            created_at=now,
+        )
+        audit = AuditRow(at=now, actor=actor, action="AddItem", subject=item_number, details="{}")
+        if not await self._storage.execute(AddItem(item=item, audit=audit)):
+            raise NameTaken(f"there is an item {item_number} already; take another number")
+        return item
+
+    async def list_items(self) -> tuple[Item, ...]:
+        """Give all items in the order of their numbers."""
+        items: list[Item] = []
+        while page := await self._storage.query(ListItems(after=items[-1].item_number if items else "", limit=500)):
+            items += page
+        return tuple(items)
+
+    async def add_shop(self, name: str, *, actor: str = "cli") -> tuple[Shop, str]:
+        """Add a shop; its API key (256 random bits) is given here and never again. Raises NameInvalid, NameTaken."""
+        _check_name(name, most=64, what="a shop's name")
+        if ":" in name or not name.isascii():
+            raise NameInvalid("a shop's name must be ASCII without a colon, since HTTP Basic carries it")
+        now = self._clock()
+        shop = Shop(shop_id=self._ids.new(), name=name, active=True, created_at=now)
+        api_key = KEY_PREFIX + urlsafe_b64encode(self._random(32)).decode().rstrip("=")
+        credential = Credential(
+            credential_id=self._ids.new(),
+            shop_id=shop.shop_id,
+            kind="api-key",
+            lookup=self._vault.index("api-key", api_key),
+            created_at=now,
+        )
+        audit = AuditRow(
+            at=now, actor=actor, action="AddShop", subject=name, details=json.dumps({"shop": shop.shop_id})
+        )
+        if not await self._storage.execute(AddShop(shop=shop, credential=credential, audit=audit)):
+            raise NameTaken(f"there is a shop {name} already; take another name")
+        return shop, api_key
+
+    async def find_shop(self, api_key: str, name: str | None) -> Shop | None:
+        """Give the active shop of an API key, or None; where a name is given, it must be that shop's."""
+        shop = await self._storage.query(FindShop(lookup=self._vault.index("api-key", api_key)))
+        return shop if shop is not None and name in {None, shop.name} else None
+
+
+def _check_name(name: str, *, most: int, what: str) -> None:
+    if not 1 <= len(name) <= most or not name.isprintable() or name != name.strip():
+        raise NameInvalid(f"{what} must be 1 to {most} printable characters without blanks at its ends")

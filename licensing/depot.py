@@ -1,0 +1,402 @@
+"""Depot: tickets looked at, collected and confirmed. The order of a request is that of the transfer protocol, section 3."""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from cryptography.x509 import Certificate
+
+from containers import (
+    ContainerError,
+    Context,
+    FirmSecurityBox,
+    SignedStep,
+    read_context,
+    render_update,
+    sign_step,
+    software_serial,
+    verify_step,
+)
+from licensing.errors import ContainerUnregistered, Contended, ContextRefused, ServerBehind, TicketUnknown
+from licensing.placements import free, license_state, placement_state
+from licensing.tickets import ending, normalise_ticket
+from licensing.transfers.chain import file_steps
+from licensing.transfers.judgement import Case, Verdict, judge, unknown_container
+from licensing.transfers.planning import Plan, Target, Wish, plan_receipt, plan_update, seen_only
+from licensing.vault import Vault
+from storage import Storage
+from storage.commands import ApplyTransfer, FindTickets, LoadTransfer, Moved, StoreSigned, TraceTicket, TransferView
+from storage.errors import QuantityExceeded
+from storage.records import (
+    AuditRow,
+    ContainerRow,
+    ContextRow,
+    Counter,
+    LicenseUse,
+    Mark,
+    StepRow,
+    TransferRow,
+)
+
+GET_LICENSE_UPDATE = "GetLicenseUpdate"
+CONFIRM_LICENSE_UPDATE = "ConfirmLicenseUpdate"
+MOST_TRIES = 20
+OFF_LOOP_BYTES = 64 * 1024
+
+_MARK_STATES = {Mark.MARKED: "Marked", Mark.HEALING: "Healing", Mark.LOST: "Lost"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TicketLicense:
+    """A licence of a ticket, how far it is collected and what may be done with it."""
+
+    license_id: str
+    item_number: str
+    firm_code: int
+    product_code: int
+    quantity: int
+    state: str
+    collected: int
+    confirmed: int
+    free: int
+    actions: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TicketOverview:
+    """The licences of one or several tickets, and how far they are collected altogether."""
+
+    state: str
+    licenses: tuple[TicketLicense, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UpdateAnswer:
+    """An update file, or why there is none: Done, NothingNew, ExportAgain, Marked, Healing, Lost."""
+
+    state: str
+    update: bytes | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Confirmation:
+    """What a receipt confirmed: Confirmed, Open, ExportAgain, Marked, Healing, Lost."""
+
+    state: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlacementDetails:
+    """A licence in a container, for support."""
+
+    serial: str
+    license_id: str
+    item_number: str
+    wanted: int
+    occupied: int
+    confirmed: int
+    state: str
+    mark: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TicketDetails:
+    """All that support sees of a ticket."""
+
+    ending: str
+    created_at: datetime
+    orders: tuple[tuple[str, str | None, datetime], ...]
+    overview: TicketOverview
+    placements: tuple[PlacementDetails, ...]
+
+
+class Depot:
+    """The rules of the Depot service. `trust`: the roots of this vendor, by which its own steps are known."""
+
+    def __init__(
+        self,
+        *,
+        storage: Storage,
+        vault: Vault,
+        box: FirmSecurityBox,
+        trust: Sequence[Certificate],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._storage = storage
+        self._vault = vault
+        self._box = box
+        self._trust = trust
+        self._clock = clock
+
+    async def get_ticket(self, *, tickets: tuple[str, ...]) -> TicketOverview:
+        """Give the licences of tickets, each once, in the order of the tickets. Raises TicketUnknown."""
+        texts = [
+            normalise_ticket(text, path=f"ticket[{number}]" if len(tickets) > 1 else "ticket")
+            for number, text in enumerate(tickets, start=1)
+        ]
+        lookups = tuple(dict.fromkeys(self._vault.index("ticket", text) for text in texts))
+        views = {view.ticket.lookup: view for view in await self._storage.query(FindTickets(lookups=lookups))}
+        for number, lookup in enumerate(lookups, start=1):
+            if lookup not in views:
+                raise TicketUnknown(
+                    "there is no such ticket; compare it symbol by symbol with the order's", path=f"ticket[{number}]"
+                )
+        return _overview(use for lookup in lookups for use in views[lookup].licenses)
+
+    async def show_ticket(self, ticket: str) -> TicketDetails:
+        """Give all that support sees of a ticket. Raises TicketUnknown."""
+        text = normalise_ticket(ticket)
+        trace = await self._storage.query(TraceTicket(lookup=self._vault.index("ticket", text)))
+        if trace is None:
+            raise TicketUnknown("there is no such ticket; compare it symbol by symbol with the order's", path="ticket")
+        licenses = {use.license.license_id: use.license for use in trace.licenses}
+        marks = {(row.serial, row.firm_code): row.mark for row in trace.containers}
+        return TicketDetails(
+            ending=ending(text),
+            created_at=trace.ticket.created_at,
+            orders=tuple((order.order_id, order.order_number, order.created_at) for order in trace.orders),
+            overview=_overview(trace.licenses),
+            placements=tuple(
+                PlacementDetails(
+                    serial=placement.serial,
+                    license_id=placement.license_id,
+                    item_number=licenses[placement.license_id].item_number,
+                    wanted=placement.wanted,
+                    occupied=placement.occupied,
+                    confirmed=placement.confirmed,
+                    state=placement_state(placement),
+                    mark=marks.get((placement.serial, licenses[placement.license_id].firm_code), Mark.OK),
+                )
+                for placement in trace.placements
+            ),
+        )
+
+    async def get_license_update(
+        self, *, ticket: str, targets: tuple[Target, ...], context: bytes, user: str | None = None
+    ) -> UpdateAnswer:
+        """Make the update file that brings a container to the targets; the same request gets the same file.
+
+        Raises TicketUnknown, ContextRefused, ContainerUnregistered, ServerBehind, LicenseUnknown, LicenseRepeated,
+        MixedFirmCodes, NothingFree, Contended, and storage's errors.
+        """
+        text = normalise_ticket(ticket)
+        read = await self._read(context, path="context")
+        key = self._key(read, GET_LICENSE_UPDATE, text, targets)
+        query = LoadTransfer(
+            serial=read.serial,
+            firm_code=read.firm_code,
+            context_counter=read.counter,
+            export=read.export,
+            key=key,
+            ticket_lookup=self._vault.index("ticket", text),
+        )
+        for _ in range(MOST_TRIES):
+            view = await self._storage.query(query)
+            if view.transfer is not None:
+                steps = file_steps(view.steps, after=view.transfer.from_counter, to=view.transfer.to_counter)
+                return UpdateAnswer(state="Done", update=await self._file(read, steps))
+            if view.ticket is None:
+                raise TicketUnknown(
+                    "there is no such ticket; compare it symbol by symbol with the order's", path="ticket"
+                )
+            answer = await self._updated(read, view, Wish(ticket_id=view.ticket.ticket_id, targets=targets), key, user)
+            if answer is not None:
+                return answer
+        raise Contended("the licences of this ticket keep changing; send the same request again")
+
+    async def _updated(
+        self, context: Context, view: TransferView, wish: Wish, key: bytes, user: str | None
+    ) -> UpdateAnswer | None:
+        """Decide about one snapshot and write it; None when it had moved."""
+        container = view.container or unknown_container(context)
+        verdict = self._judged(container, context, view)
+        if container.mark is not Mark.OK or verdict in {Verdict.TWO_COPIES, Verdict.UNKNOWN}:
+            state = await self._told_apart(container, context, view, verdict)
+            return None if state is None else UpdateAnswer(state=state, update=None)
+        if verdict is Verdict.LATE:
+            if not await self._written(Plan(container=seen_only(container, context)), context, view):
+                return None
+            steps = file_steps(view.steps, after=context.counter, to=container.end)
+            return UpdateAnswer(state="ExportAgain", update=await self._file(context, steps))
+        plan = plan_update(container, context, view, wish, now=self._now())
+        transfer = self._transfer(plan, context, key, user) if plan.wish_steps else None
+        if not await self._written(plan, context, view, transfer=transfer):
+            return None
+        if plan.refusal is not None:
+            raise plan.refusal
+        steps = file_steps([*view.steps, *plan.steps], after=context.counter, to=plan.container.end)
+        return UpdateAnswer(state="Done" if steps else "NothingNew", update=await self._file(context, steps))
+
+    async def confirm_license_update(self, *, receipt: bytes) -> Confirmation:
+        """Take a receipt. Raises ContextRefused, ContainerUnregistered, ServerBehind, Contended, and storage's errors."""
+        context = await self._read(receipt, path="receipt")
+        query = LoadTransfer(
+            serial=context.serial, firm_code=context.firm_code, context_counter=context.counter, export=context.export
+        )
+        for _ in range(MOST_TRIES):
+            view = await self._storage.query(query)
+            container = view.container or unknown_container(context)
+            verdict = self._judged(container, context, view)
+            if container.mark is not Mark.OK or verdict in {Verdict.TWO_COPIES, Verdict.UNKNOWN}:
+                state = await self._told_apart(container, context, view, verdict)
+                if state is not None:
+                    return Confirmation(state=state)
+            elif verdict is Verdict.LATE:
+                if await self._written(Plan(container=seen_only(container, context)), context, view):
+                    return Confirmation(state="ExportAgain")
+            else:
+                plan = plan_receipt(container, context, view)
+                if await self._written(plan, context, view):
+                    return Confirmation(state="Confirmed" if plan.container.confirmed == container.end else "Open")
+        raise Contended("the licences of this container keep changing; send the same receipt again")
+
+    async def _read(self, data: bytes, *, path: str) -> Context:
+        """Read a context file and require that its serial is proved by its key."""
+        try:
+            context = await asyncio.to_thread(read_context, data) if len(data) > OFF_LOOP_BYTES else read_context(data)
+        except ContainerError as error:
+            raise ContextRefused(f"{error.code}: {error}", path=path) from error
+        if context.serial != software_serial(context.public_key):
+            raise ContainerUnregistered("the serial is not that of the container's key; ask the vendor", path=path)
+        return context
+
+    def _key(self, context: Context, action: str, ticket: str, targets: Iterable[Target]) -> bytes:
+        """Give the key that makes requests the same: nonce, action, ticket and targets as sent (section 3, step 1)."""
+        values = [context.nonce.hex(), action, ticket, [[target.license_id, target.quantity] for target in targets]]
+        return self._vault.index("transfer", json.dumps(values))
+
+    def _judged(self, container: ContainerRow, context: Context, view: TransferView) -> Verdict:
+        verdict = judge(Case(view=view, container=container, context=context, ours=self._ours))
+        if verdict is Verdict.SERVER_BEHIND and container.mark is Mark.OK:
+            raise ServerBehind(
+                "the container holds a step that this server does not know; ask the vendor's support, nothing was changed",
+                path="context",
+            )
+        return verdict
+
+    def _ours(self, step: SignedStep) -> bool:
+        try:
+            verify_step(step, trust=self._trust)
+        except ContainerError:
+            return False
+        return True
+
+    async def _told_apart(
+        self, container: ContainerRow, context: Context, view: TransferView, verdict: Verdict
+    ) -> str | None:
+        """Record a context that nothing is done for: the container is, or becomes, marked."""
+        row = seen_only(container, context)
+        if container.mark is Mark.OK:
+            row = _marked(row)
+        audit = self._audit(context, f"Marked: {verdict}") if container.mark is Mark.OK else None
+        written = await self._written(Plan(container=row), context, view, audit=audit)
+        return _MARK_STATES[row.mark] if written else None
+
+    def _transfer(self, plan: Plan, context: Context, key: bytes, user: str | None) -> TransferRow:
+        return TransferRow(
+            serial=context.serial,
+            firm_code=context.firm_code,
+            key=key,
+            action=GET_LICENSE_UPDATE,
+            user_sealed=None if user is None else self._vault.seal("user", user.encode()),
+            from_counter=context.counter,
+            to_counter=plan.container.end,
+            created_at=self._clock(),
+        )
+
+    async def _written(
+        self,
+        plan: Plan,
+        context: Context,
+        view: TransferView,
+        *,
+        transfer: TransferRow | None = None,
+        audit: AuditRow | None = None,
+    ) -> bool:
+        """Write a plan with one command; False when something had moved. A plan that changes nothing is not written."""
+        if plan.container == view.container and not plan.placements and not plan.steps and view.same_export is not None:
+            return True
+        versions = {use.license.license_id: use.license.version for use in view.licenses}
+        if audit is None and (plan.steps or plan.placements):
+            audit = self._audit(context, GET_LICENSE_UPDATE if transfer else CONFIRM_LICENSE_UPDATE)
+        command = ApplyTransfer(
+            container=plan.container,
+            context=ContextRow(
+                serial=context.serial,
+                firm_code=context.firm_code,
+                export=context.export,
+                nonce=context.nonce,
+                counter=context.counter,
+                digest=context.digest,
+                received_at=self._clock(),
+            ),
+            license_versions={placement.license_id: versions[placement.license_id] for placement in plan.placements},
+            placements=plan.placements,
+            steps=plan.steps,
+            transfer=transfer,
+            audit=audit,
+        )
+        try:
+            return not isinstance(await self._storage.execute(command), Moved)
+        except QuantityExceeded:
+            return False
+
+    def _audit(self, context: Context, action: str) -> AuditRow:
+        return AuditRow(
+            at=self._clock(),
+            actor=f"container:{context.serial}",
+            action=action,
+            subject=f"{context.serial}/{context.firm_code}",
+            details=json.dumps({"export": context.export, "counter": list(context.counter)}),
+        )
+
+    async def _file(self, context: Context, steps: Sequence[StepRow]) -> bytes | None:
+        """Sign what is reserved and not signed yet, and give the file; the first bytes stored win (section 3, step 6)."""
+        if not steps:
+            return None
+        signed: dict[Counter, bytes] = {step.counter: step.signed for step in steps if step.signed is not None}
+        fresh = tuple(
+            (step.counter, sign_step(step.content, firm_code=step.firm_code, box=self._box))
+            for step in steps
+            if step.signed is None
+        )
+        if fresh:
+            stored = await self._storage.execute(
+                StoreSigned(serial=context.serial, firm_code=context.firm_code, signed=fresh)
+            )
+            signed.update((counter, data) for (counter, _), data in zip(fresh, stored, strict=True))
+        return render_update(
+            serial=context.serial,
+            firm_code=context.firm_code,
+            signed_steps=[signed[step.counter] for step in steps],
+        )
+
+    def _now(self) -> datetime:
+        """Give the time in whole seconds, as files hold it."""
+        return self._clock().astimezone(UTC).replace(microsecond=0)
+
+
+def _marked(row: ContainerRow) -> ContainerRow:
+    return replace(row, mark=Mark.MARKED)
+
+
+def _overview(uses: Iterable[LicenseUse]) -> TicketOverview:
+    licenses = tuple(
+        TicketLicense(
+            license_id=use.license.license_id,
+            item_number=use.license.item_number,
+            firm_code=use.license.firm_code,
+            product_code=use.license.product_code,
+            quantity=use.license.quantity,
+            state=license_state(use.license.quantity, use.wanted),
+            collected=use.wanted,
+            confirmed=use.confirmed,
+            free=free(use),
+            actions=("Collect",) if free(use) else (),
+        )
+        for use in uses
+    )
+    quantity, wanted = sum(x.quantity for x in licenses), sum(x.collected for x in licenses)
+    return TicketOverview(state=license_state(quantity, wanted), licenses=licenses)

@@ -1,0 +1,145 @@
+"""The one vocabulary of what the rules refuse. `server.faults` says how each looks on the wire.
+
+A message says what was wrong and how to mend it; it never holds a ticket, a key or a person's data.
+"""
+
+from typing import ClassVar
+
+
+class LicensingError(Exception):
+    """Base of all refusals. `path` names the element that it is about, such as `orderLine[2]/itemNumber`."""
+
+    code: ClassVar[str]
+    retry: ClassVar[bool] = False
+
+    def __init__(self, message: str, *, path: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.path = path
+
+
+class TransactionConflict(LicensingError):
+    """The transactionId was used before, with other values."""
+
+    code = "TransactionConflict"
+
+
+class Erased(LicensingError):
+    """The transactionId was used before; its answer was erased with the personal data."""
+
+    code = "Erased"
+
+
+class OrderNumberExists(LicensingError):
+    """The order number stands on another order of this shop."""
+
+    code = "OrderNumberExists"
+
+
+class OrderUnknown(LicensingError):
+    """This shop has no such order."""
+
+    code = "OrderUnknown"
+
+
+class OrderNameRequired(LicensingError):
+    """Not exactly one name of an order was given."""
+
+    code = "OrderNameRequired"
+
+
+class OriginalOrderUnknown(LicensingError):
+    """This shop has no order under originalOrderNumber."""
+
+    code = "OriginalOrderUnknown"
+
+
+class ItemUnknown(LicensingError):
+    """There is no such item, or it is no longer sold."""
+
+    code = "ItemUnknown"
+
+
+class PageTokenInvalid(LicensingError):
+    """The page token is none that an answer gave."""
+
+    code = "PageTokenInvalid"
+
+
+class TicketUnknown(LicensingError):
+    """There is no such ticket."""
+
+    code = "TicketUnknown"
+
+
+class LicenseUnknown(LicensingError):
+    """The ticket has no such licence."""
+
+    code = "LicenseUnknown"
+
+
+class LicenseRepeated(LicensingError):
+    """One licence was named twice in a request."""
+
+    code = "LicenseRepeated"
+
+
+class MixedFirmCodes(LicensingError):
+    """A licence is for another firm code than the context."""
+
+    code = "MixedFirmCodes"
+
+
+class NothingFree(LicensingError):
+    """Fewer pieces are free than were asked for."""
+
+    code = "NothingFree"
+
+
+class ContextRefused(LicensingError):
+    """The context or receipt is not a valid file of a container."""
+
+    code = "ContextRefused"
+
+
+class ContainerUnregistered(LicensingError):
+    """The container is not of a kind that proves its own serial."""
+
+    code = "ContainerUnregistered"
+
+
+class ServerBehind(LicensingError):
+    """The container holds a step of ours that the server does not know (transfer protocol, section 5)."""
+
+    code = "ServerBehind"
+
+
+class Contended(LicensingError):
+    """The rows kept changing under the decision; nothing was written."""
+
+    code = "Contended"
+    retry = True
+
+
+class NameTaken(LicensingError):
+    """A shop or item of this name exists."""
+
+    code = "NameTaken"
+
+
+class NameInvalid(LicensingError):
+    """A name of a shop or item is empty, too long, or holds what XML or HTTP cannot carry."""
+
+    code = "NameInvalid"
+
+
+class OptionInvalid(LicensingError):
+    """An option of an item is unknown or has a value that it cannot have."""
+
+    code = "OptionInvalid"
+
+
+class VaultError(LicensingError):
+    """Something sealed cannot be opened: another sealing key, or changed bytes."""
+
+    code = "VaultError"

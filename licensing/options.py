@@ -1,0 +1,115 @@
+"""Options of items: written as `name=value`, kept as JSON, resolved to absolute values when ordered.
+
+*add* becomes a date in the order's transaction, never later (transfer protocol, section 1), so that nothing that
+happens to a licence afterwards can extend it.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from containers import Options
+from licensing.errors import OptionInvalid
+
+_TIMES = ("activation_time", "expiration_time", "maintenance_start", "maintenance_end")
+_DAYS = re.compile(r"(?:P(?P<iso>[0-9]{1,5})D|(?P<plain>[0-9]{1,5})d)")
+MOST_DAYS = 36_500
+MOST_TEXT_BYTES = 256
+
+
+def _time(value: str) -> str:
+    """Read `set:TIME`, `TIME` or `add:DAYSd`; dates without a time end at midnight UTC."""
+    kind, colon, rest = value.partition(":")
+    if kind == "add" and colon:
+        return f"add:{_days(rest)}"
+    moment = rest if kind == "set" and colon else value
+    try:
+        found = datetime.fromisoformat(moment)
+    except ValueError:
+        raise OptionInvalid("must be a date or time such as 2027-01-31 or 2027-01-31T12:00:00Z, or add:365d") from None
+    found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    return _text_of(found)
+
+
+def _days(value: str) -> int:
+    """Read a number of days, `365d` or `P365D`."""
+    found = _DAYS.fullmatch(value)
+    days = int(found["iso"] or found["plain"]) if found else 0
+    if not 1 <= days <= MOST_DAYS:
+        raise OptionInvalid(f"must be 1 to {MOST_DAYS} days, such as 365d or P365D")
+    return days
+
+
+def _number(most: int) -> Callable[[str], int]:
+    def read(value: str) -> int:
+        try:
+            found = int(value, 0)
+        except ValueError:
+            found = -1
+        if not 0 <= found <= most:
+            raise OptionInvalid(f"must be a whole number from 0 to {most}; 0x... is read as hexadecimal")
+        return found
+
+    return read
+
+
+def _words(value: str) -> str:
+    if len(value.encode()) > MOST_TEXT_BYTES or not all(c.isprintable() or c in "\t\n" for c in value):
+        raise OptionInvalid(f"must be at most {MOST_TEXT_BYTES} bytes of UTF-8 without control characters")
+    return value
+
+
+_READERS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
+    "activationTime": ("activation_time", _time),
+    "expirationTime": ("expiration_time", _time),
+    "usagePeriod": ("usage_days", _days),
+    "maintenanceStart": ("maintenance_start", _time),
+    "maintenanceEnd": ("maintenance_end", _time),
+    "featureMap": ("feature_map", _number(2**32 - 1)),
+    "unitCounter": ("unit_counter", _number(2**31 - 1)),
+    "text": ("text", _words),
+    "customerInformation": ("customer_information", _words),
+}
+"""The options that can be given (design section 5, white paper table 1), their field and how each is read."""
+
+
+def parse_options(pairs: Iterable[str]) -> str:
+    """Read `name=value` pairs into the JSON text that an item keeps. Raises OptionInvalid, naming the option."""
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        reader = _READERS.get(name)
+        if reader is None or not equals:
+            raise OptionInvalid(f"options are written name=value; the names are {', '.join(_READERS)}", path="option")
+        field, read = reader
+        if field in found:
+            raise OptionInvalid(f"{name} is given twice", path=name)
+        try:
+            found[field] = read(value)
+        except OptionInvalid as error:
+            raise OptionInvalid(f"{name} {error.message}", path=name) from None
+    return json.dumps(found, sort_keys=True)
+
+
+def resolve(options: str, *, ordered_at: datetime) -> str:
+    """Turn an item's options into a licence's: every *add* becomes a date. Gives JSON text."""
+    found = json.loads(options)
+    start = ordered_at.astimezone(UTC).replace(microsecond=0)
+    for field in _TIMES:
+        kind, _, rest = str(found.get(field, "")).partition(":")
+        if kind == "add":
+            found[field] = _text_of(start + timedelta(days=int(rest)))
+    return json.dumps(found, sort_keys=True)
+
+
+def licence_options(options: str) -> Options:
+    """Give a licence's options as the container format has them."""
+    found = json.loads(options)
+    times = {field: datetime.fromisoformat(found[field]) for field in _TIMES if field in found}
+    return Options(**{**found, **times})
+
+
+def _text_of(moment: datetime) -> str:
+    return moment.replace(microsecond=0).isoformat()

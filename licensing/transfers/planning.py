@@ -1,0 +1,216 @@
+"""What a request makes of a container: the receipt, the vendor's difference, the wish, the steps that are reserved.
+
+Pure: values in, a `Plan` out. `licensing.depot` writes it with one command.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from containers import (
+    Context,
+    Counter,
+    Seen,
+    State,
+    Step,
+    StepKind,
+    diff_states,
+    parse_state,
+    render_state,
+    render_step,
+)
+from containers.states import state_digest
+from licensing.errors import LicenseRepeated, LicenseUnknown, LicensingError, MixedFirmCodes, NothingFree
+from licensing.transfers.chain import Wanted, states_from_confirmed, vendor_state
+from licensing.transfers.judgement import newest
+from storage.commands import TransferView
+from storage.records import ContainerRow, LicenseUse, Placement, StepRow
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Target:
+    """What a container shall hold of a licence; None: what is there and all that is free."""
+
+    license_id: str
+    quantity: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """What to write. `refusal`: the wish was refused, and what is here is the rest."""
+
+    container: ContainerRow
+    placements: tuple[Placement, ...] = ()
+    steps: tuple[StepRow, ...] = ()
+    wish_steps: bool = False
+    refusal: LicensingError | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wish:
+    """Licences of one ticket and their targets; no targets: all licences of the context's firm code."""
+
+    ticket_id: str
+    targets: tuple[Target, ...]
+
+
+def seen_only(container: ContainerRow, context: Context) -> ContainerRow:
+    """Give the row after a context that changes nothing but which one is the newest."""
+    export, nonce = newest(container, context)
+    return replace(container, newest_export=export, newest_nonce=nonce)
+
+
+def plan_receipt(container: ContainerRow, context: Context, view: TransferView) -> Plan:
+    """Take a context as a receipt for all steps up to it: the confirmed point moves, pieces become free (section 5)."""
+    row = seen_only(container, context)
+    if context.counter != container.confirmed:
+        row = replace(row, confirmed=context.counter, confirmed_state=render_state(context.listing))
+    wanted = Wanted(quantities={placement.license_id: placement.wanted for placement in view.placements})
+    states = states_from_confirmed(row, view.steps)
+    placements = wanted.placements(serial=row.serial, states=states, before=view.placements, known=view.licenses)
+    return Plan(container=row, placements=placements)
+
+
+def plan_update(container: ContainerRow, context: Context, view: TransferView, wish: Wish, *, now: datetime) -> Plan:
+    """Take a receipt, then put the vendor's difference and the wish behind what is reserved (section 3, steps 2 to 5)."""
+    row = plan_receipt(container, context, view).container
+    before = {placement.license_id: placement.wanted for placement in view.placements}
+    builder = _Steps(row=row, now=now)
+    if row.epoch < view.current_epoch:
+        builder.reset(view.current_epoch, vendor_state(before, view.licenses))
+    else:
+        builder.change(vendor_state(before, view.licenses))
+    after, refusal = before, None
+    own = len(builder.steps)
+    try:
+        after = {**before, **_targets(row, view, wish, before)}
+        builder.change(vendor_state(after, view.licenses))
+    except LicensingError as error:
+        refusal = error
+    states = [*states_from_confirmed(row, view.steps), *(parse_state(step.state_after) for step in builder.steps)]
+    placements = Wanted(quantities=after).placements(
+        serial=row.serial, states=states, before=view.placements, known=view.licenses
+    )
+    return Plan(
+        container=builder.row,
+        placements=placements,
+        steps=tuple(builder.steps),
+        wish_steps=len(builder.steps) > own,
+        refusal=refusal,
+    )
+
+
+def _targets(row: ContainerRow, view: TransferView, wish: Wish, before: dict[str, int]) -> dict[str, int]:
+    """Give the quantity that each wished licence shall have here afterwards. Raises the wish's refusal."""
+    uses = {use.license.license_id: use for use in view.licenses}
+    chosen = _chosen(row, view.licenses, wish)
+    here = {placement.license_id: placement for placement in view.placements}
+    found: dict[str, int] = {}
+    for place, target in enumerate(chosen, start=1):
+        most = _most(uses[target.license_id], here.get(target.license_id))
+        there = before.get(target.license_id, 0)
+        quantity = max(there, most) if target.quantity is None else max(there, target.quantity)
+        if target.quantity is not None and quantity > max(there, most):
+            raise NothingFree(
+                f"the container can hold at most {max(there, most)} of this licence; GetTicket says how many are free",
+                path=f"license[{place}]/target/quantity",
+            )
+        found[target.license_id] = quantity
+    if not any(found.values()):
+        raise NothingFree("every piece is in another container; GetTicket says where things stand", path="license")
+    return found
+
+
+def _chosen(row: ContainerRow, uses: Sequence[LicenseUse], wish: Wish) -> tuple[Target, ...]:
+    own = {use.license.license_id: use.license for use in uses if use.license.ticket_id == wish.ticket_id}
+    if not wish.targets:
+        of_firm = [
+            Target(license_id=license_.license_id)
+            for license_ in own.values()
+            if license_.firm_code == row.firm_code and not license_.withdrawn
+        ]
+        if not of_firm:
+            raise MixedFirmCodes(
+                "the ticket has no licence for the firm code of the context; export one for a firm code of the ticket",
+                path="context",
+            )
+        return tuple(of_firm)
+    for place, target in enumerate(wish.targets, start=1):
+        path = f"license[{place}]/licenseId"
+        license_ = own.get(target.license_id)
+        if license_ is None or license_.withdrawn:
+            raise LicenseUnknown("the ticket has no such licence; GetTicket lists its licences", path=path)
+        if license_.firm_code != row.firm_code:
+            raise MixedFirmCodes(
+                f"the licence is for firm code {license_.firm_code}, the context for {row.firm_code}; ask once for each",
+                path=path,
+            )
+    if len({target.license_id for target in wish.targets}) < len(wish.targets):
+        raise LicenseRepeated("a licence is named twice; name it once, with the quantity it shall have", path="license")
+    return wish.targets
+
+
+def _most(use: LicenseUse, here: Placement | None) -> int:
+    """Give the greatest quantity that this container may want: room in both sums (section 3, step 4)."""
+    quantity = use.license.quantity
+    wanted_here, occupied_here = (here.wanted, here.occupied) if here else (0, 0)
+    room_wanted = quantity - (use.wanted - wanted_here)
+    room_occupied = max(occupied_here, quantity - (use.occupied - occupied_here))
+    return max(0, min(room_wanted, room_occupied))
+
+
+class _Steps:
+    """Puts steps at the end of a chain. A step is made only where the state changes."""
+
+    def __init__(self, *, row: ContainerRow, now: datetime) -> None:
+        self.row = row
+        self.steps: list[StepRow] = []
+        self._now = now
+        self._state: State = parse_state(row.end_state)
+
+    def reset(self, epoch: int, state: State) -> None:
+        """Begin a new epoch with the whole state."""
+        to = Counter(epoch, 1)
+        self._append(StepKind.RESET, to, state, put=state, remove=())
+        self.row = replace(self.row, epoch=epoch, base=to)
+
+    def change(self, state: State) -> None:
+        """Go to another state by a delta."""
+        if state == self._state:
+            return
+        put, remove = diff_states(self._state, state)
+        end = Counter(*self.row.end)
+        self._append(StepKind.DELTA, Counter(end.epoch, end.number + 1), state, put=put, remove=remove)
+
+    def _append(self, kind: StepKind, to: Counter, state: State, *, put: State, remove: tuple[str, ...]) -> None:
+        step = Step(
+            serial=self.row.serial,
+            firm_code=self.row.firm_code,
+            kind=kind,
+            from_counter=Counter(*self.row.end),
+            to_counter=to,
+            digest_before=state_digest(self._state),
+            digest_after=state_digest(state),
+            seen=Seen(export=self.row.newest_export, nonce=self.row.newest_nonce),
+            issued=self._now,
+            put=put,
+            remove=remove,
+        )
+        listing = render_state(state)
+        self.steps.append(
+            StepRow(
+                serial=step.serial,
+                firm_code=step.firm_code,
+                counter=to,
+                from_counter=step.from_counter,
+                kind=kind.value,
+                digest_before=step.digest_before,
+                digest_after=step.digest_after,
+                state_after=listing,
+                content=render_step(step),
+                signed=None,
+                issued_at=self._now,
+            )
+        )
+        self._state = state
+        self.row = replace(self.row, end=to, end_state=listing)
