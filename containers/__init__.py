@@ -11,8 +11,8 @@ The words are in `model`, frozen: `Entry` and `State`, `Step`, `SignedStep`, `Up
 - The other end: `Container`, `ImportResult` (`container`), on `importing` (the rules, pure), `memory` (what it
   remembers) and `store` (the file).
 
-Underneath, `canonical` turns values into text, `signatures` has the one form of signature, and `reading` is the only way in:
-gate, schema (`wsdl/v1/container.xsd`), and the comparison with what our own templates make of the values read.
+Underneath, `canonical` turns values into text, `signatures` has the one form of signature, and `reading` is the only
+way in: gate, schema (`wsdl/v1/container.xsd`), and the comparison with what our own templates make of the values read.
 """
 
 from containers.box import FirmSecurityBox, SoftwareBox

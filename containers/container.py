@@ -1,4 +1,4 @@
-"""The reference container, made of software: one file, crash-safe (design, section 6; transfer protocol, sections 2, 4)."""
+"""The reference container, made of software: one file, crash-safe (transfer protocol, sections 2 and 4)."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace

@@ -53,11 +53,8 @@ def import_steps(
 
 def _check_skipped(memory: FirmMemory, step: Step) -> None:
     known = memory.applied.get(step.to_counter)
-    if known is None:
-        # A reset leaps over steps that this container never saw; between the last reset and now it applied every one.
-        conflict = step.to_counter >= memory.base
-    else:
-        conflict = known != _hash(step)
+    # A reset leaps over steps that this container never saw; between the last reset and now it applied every one.
+    conflict = step.to_counter >= memory.base if known is None else known != _hash(step)
     if conflict:
         raise ContainerError(
             "StepConflict",

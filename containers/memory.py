@@ -6,7 +6,6 @@ from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any
 
 from containers.canonical import moment
@@ -17,7 +16,6 @@ from containers.steps import read_signed_step
 NONCE_BYTES = 16
 
 _HEAD = b"OpenDepot container 1 "
-_NOTHING_APPLIED: Mapping[Counter, bytes] = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,7 +30,7 @@ class FirmMemory:
     base: Counter = START
     state: State = ()
     last_step: SignedStep | None = None
-    applied: Mapping[Counter, bytes] = _NOTHING_APPLIED
+    applied: Mapping[Counter, bytes] = field(default_factory=dict)
     nonces: bytes = b""
 
     @property

@@ -1,8 +1,9 @@
 """From bytes to a tree that the schema has judged, and the proof that it is canonical (design, sections 3 and 6).
 
 A file is read by the gate and the hardened parser, validated, and turned into values. Then the values are rendered
-again by the templates that write files, and that must be, byte for byte, the Exclusive C14N of what was read. So nothing
-can stand in a file that the values do not show, and what is verified afterwards is verified on bytes of our own making.
+again by the templates that write files, and that must be, byte for byte, the Exclusive C14N of what was read. So
+nothing can stand in a file that the values do not show, and what is verified afterwards is verified on bytes of our
+own making.
 """
 
 import re

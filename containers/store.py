@@ -61,7 +61,7 @@ class Store:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        os.rename(self._new, self._path)
+        self._new.rename(self._path)
         self._sync_folder()
 
     def _sync_folder(self) -> None:

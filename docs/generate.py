@@ -43,7 +43,7 @@ def fault_codes_page() -> str:
         "Made from `server/faults.py` by `make generate`.",
         "",
         "Every fault names its `code`, a `message` with the mend, a `reference` to quote to support, `retry`, and",
-        "the `path` of the element it is about where there is one. *Later*: the same request may be sent again after a while.",
+        "the `path` of the element it is about where there is one. *Later*: the same request may be sent again.",
         "",
         "| code | element | HTTP (1.1 / 1.2) | retry | meaning | what to do |",
         "|---|---|---|---|---|---|",

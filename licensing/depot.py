@@ -1,4 +1,4 @@
-"""Depot: tickets looked at, collected and confirmed. The order of a request is that of the transfer protocol, section 3."""
+"""Depot: tickets looked at, collected and confirmed, in the order of the transfer protocol, section 3."""
 
 import asyncio
 import json
@@ -230,7 +230,10 @@ class Depot:
         return UpdateAnswer(state="Done" if steps else "NothingNew", update=await self._file(context, steps))
 
     async def confirm_license_update(self, *, receipt: bytes) -> Confirmation:
-        """Take a receipt. Raises ContextRefused, ContainerUnregistered, ServerBehind, Contended, and storage's errors."""
+        """Take a receipt.
+
+        Raises ContextRefused, ContainerUnregistered, ServerBehind, Contended, and storage's errors.
+        """
         context = await self._read(receipt, path="receipt")
         query = LoadTransfer(
             serial=context.serial, firm_code=context.firm_code, context_counter=context.counter, export=context.export
@@ -271,7 +274,7 @@ class Depot:
         verdict = judge(Case(view=view, container=container, context=context, ours=self._ours))
         if verdict is Verdict.SERVER_BEHIND and container.mark is Mark.OK:
             raise ServerBehind(
-                "the container holds a step that this server does not know; ask the vendor's support, nothing was changed",
+                "the container holds a step that this server does not know; nothing was changed, ask support",
                 path="context",
             )
         return verdict
@@ -353,7 +356,7 @@ class Depot:
         )
 
     async def _file(self, context: Context, steps: Sequence[StepRow]) -> bytes | None:
-        """Sign what is reserved and not signed yet, and give the file; the first bytes stored win (section 3, step 6)."""
+        """Give the file, what is reserved but unsigned signed first; the first bytes stored win (section 3, step 6)."""
         if not steps:
             return None
         signed: dict[Counter, bytes] = {step.counter: step.signed for step in steps if step.signed is not None}

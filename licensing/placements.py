@@ -61,5 +61,5 @@ def license_state(quantity: int, wanted: int) -> LicenseState:
 
 
 def free(use: LicenseUse) -> int:
-    """Give how many pieces can be collected: room in the sum of wanted and in the sum of occupied (section 3, step 4)."""
+    """Give how many pieces can be collected: room in both sums, wanted and occupied (section 3, step 4)."""
     return max(0, use.license.quantity - max(use.wanted, use.occupied))

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from types import ModuleType
 from typing import TextIO
 
-from containers import ContainerError, FirmSecurityBox, SoftwareBox
+from containers import ContainerError, FirmSecurityBox, SoftwareBox, load_trust
 from licensing.catalogue import Catalogue
 from licensing.depot import Depot
 from licensing.orders import Sales
@@ -86,7 +86,13 @@ async def opened_core(
             storage=storage,
             catalogue=Catalogue(storage=storage, vault=vault, clock=clock, random=random),
             sales=Sales(storage=storage, vault=vault, clock=clock, random=random, collect_url=settings.collect_url),
-            depot=Depot(storage=storage, vault=vault, box=box, clock=clock, random=random),
+            depot=Depot(
+                storage=storage,
+                vault=vault,
+                box=box,
+                trust=load_trust(box.root_certificate_pem),
+                clock=clock,
+            ),
             box=box,
         )
     finally:

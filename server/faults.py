@@ -72,6 +72,9 @@ CATALOGUE: Mapping[str, FaultKind] = {
     "LicenseUnknown": FaultKind(
         element="NotFoundFault", meaning="The ticket has no such licence.", mend="GetTicket lists its licences."
     ),
+    "LicenseRepeated": FaultKind(
+        element="RequestFault", meaning="A licence is named twice in one request.", mend="Name it once."
+    ),
     "MixedFirmCodes": FaultKind(
         element="RuleFault",
         meaning="A licence is for another firm code than the context.",

@@ -20,6 +20,7 @@ from server.errors import SettingsError
 from xmlgate import Limits
 
 ENVIRONMENT_PREFIX = "OPENDEPOT_"
+_TOML = "toml_values"
 
 
 class Settings(BaseSettings):
@@ -130,7 +131,7 @@ class Settings(BaseSettings):
         """Order the sources: command line, environment, then the TOML file that `load_settings` has read."""
         assert isinstance(init_settings, InitSettingsSource)  # noqa: S101  tells the type checker
         given = dict(init_settings.init_kwargs)
-        toml = given.pop("_toml", {})
+        toml = given.pop(_TOML, {})
         return (
             InitSettingsSource(settings_cls, given),
             env_settings,
@@ -155,7 +156,8 @@ def load_settings(config: Path | None, **command_line: Any) -> Settings:
         raise SettingsError(f"no such setting: {', '.join(unknown)}; see docs/reference/settings.md")
     toml = {} if config is None else _read_toml(config)
     try:
-        return Settings(_toml=toml, **given)
+        values: dict[str, Any] = {**given, _TOML: toml}
+        return Settings(**values)
     except ValidationError as error:
         problems = "; ".join(
             f"{'.'.join(str(part) for part in problem['loc']) or 'settings'}: {problem['msg']}"

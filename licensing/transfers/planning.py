@@ -72,7 +72,7 @@ def plan_receipt(container: ContainerRow, context: Context, view: TransferView) 
 
 
 def plan_update(container: ContainerRow, context: Context, view: TransferView, wish: Wish, *, now: datetime) -> Plan:
-    """Take a receipt, then put the vendor's difference and the wish behind what is reserved (section 3, steps 2 to 5)."""
+    """Take a receipt, then put the vendor's difference and the wish behind what is reserved (section 3)."""
     row = plan_receipt(container, context, view).container
     before = {placement.license_id: placement.wanted for placement in view.placements}
     builder = _Steps(row=row, now=now)
@@ -142,7 +142,7 @@ def _chosen(row: ContainerRow, uses: Sequence[LicenseUse], wish: Wish) -> tuple[
             raise LicenseUnknown("the ticket has no such licence; GetTicket lists its licences", path=path)
         if license_.firm_code != row.firm_code:
             raise MixedFirmCodes(
-                f"the licence is for firm code {license_.firm_code}, the context for {row.firm_code}; ask once for each",
+                f"the licence is for firm code {license_.firm_code}, the context for {row.firm_code}; ask for each",
                 path=path,
             )
     if len({target.license_id for target in wish.targets}) < len(wish.targets):

@@ -1,6 +1,6 @@
 """GetLicenseUpdate: ticket and context in, update file out."""
 
-from licensing.depot import Target
+from licensing.transfers.planning import Target
 from server.handlers.base import Call, Services
 from soap.messages import depot
 

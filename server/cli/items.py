@@ -1,0 +1,46 @@
+"""`opendepot item add|list`."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from server.cli.common import ConfigOption, JsonOption, print_json, with_config
+
+app = typer.Typer(no_args_is_help=True, help="The vendor's articles.")
+
+
+@app.command()
+def add(
+    number: Annotated[str, typer.Argument(metavar="NUMBER", help="The article number that shops order by.")],
+    firm_code: Annotated[int, typer.Option(help="The vendor's firm code.")],
+    product_code: Annotated[int, typer.Option(help="The product code.")],
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="name=value, once for each: activationTime, expirationTime (a date, or add:365d), usagePeriod, "
+            "maintenanceStart, maintenanceEnd, featureMap, unitCounter, text, customerInformation.",
+            show_default=False,
+        ),
+    ] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Add an article."""
+    item = with_config(
+        config,
+        lambda core: core.catalogue.add_item(
+            item_number=number, firm_code=firm_code, product_code=product_code, options=tuple(option or ())
+        ),
+    )
+    typer.echo(f"added item {item.item_number}")
+
+
+@app.command("list")
+def list_(config: ConfigOption = None, as_json: JsonOption = False) -> None:  # noqa: FBT002  an option is named on the command line
+    """List all articles."""
+    items = with_config(config, lambda core: core.catalogue.list_items())
+    if as_json:
+        print_json([asdict(item) for item in items])
+        return
+    for item in items:
+        typer.echo(f"{item.item_number}  firm code {item.firm_code}  product code {item.product_code}  {item.options}")
