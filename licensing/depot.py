@@ -82,9 +82,10 @@ class UpdateAnswer:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Confirmation:
-    """What a receipt confirmed: Confirmed, Open, ExportAgain, Marked, Healing, Lost."""
+    """What a receipt confirmed, and whose it was: Confirmed, Open, ExportAgain, Marked, Healing, Lost."""
 
     state: str
+    serial: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -245,14 +246,15 @@ class Depot:
             if container.mark is not Mark.OK or verdict in {Verdict.TWO_COPIES, Verdict.UNKNOWN}:
                 state = await self._told_apart(container, context, view, verdict)
                 if state is not None:
-                    return Confirmation(state=state)
+                    return Confirmation(state=state, serial=context.serial)
             elif verdict is Verdict.LATE:
                 if await self._written(Plan(container=seen_only(container, context)), context, view):
-                    return Confirmation(state="ExportAgain")
+                    return Confirmation(state="ExportAgain", serial=context.serial)
             else:
                 plan = plan_receipt(container, context, view)
                 if await self._written(plan, context, view):
-                    return Confirmation(state="Confirmed" if plan.container.confirmed == container.end else "Open")
+                    reached = plan.container.confirmed == container.end
+                    return Confirmation(state="Confirmed" if reached else "Open", serial=context.serial)
         raise Contended("the licences of this container keep changing; send the same receipt again")
 
     async def _read(self, data: bytes, *, path: str) -> Context:

@@ -142,9 +142,11 @@ class Confirmation:
     state: Confirmed: all that was sent has arrived. Open: a step that was sent has not arrived yet; ask with
         GetLicenseUpdate. ExportAgain: the receipt is older than one that came before; export again. Marked,
         Healing, Lost: support has to decide about this container. More states may come.
+    serial: The container that the receipt came from.
     """
 
     state: str
+    serial: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,4 +9,6 @@ async def confirm_license_update(
 ) -> depot.ConfirmLicenseUpdateAnswer:
     """Take a container's receipt."""
     confirmation = await services.depot.confirm_license_update(receipt=call.message.receipt)
-    return depot.ConfirmLicenseUpdateAnswer(confirmation=depot.Confirmation(state=confirmation.state))
+    return depot.ConfirmLicenseUpdateAnswer(
+        confirmation=depot.Confirmation(state=confirmation.state, serial=confirmation.serial)
+    )
