@@ -1,7 +1,7 @@
 """Sales: orders, exactly once, and what a shop may see of them (design section 4)."""
 
 import json
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -337,6 +337,6 @@ def _token(after: str) -> str:
 
 def _read_token(token: str) -> str:
     try:
-        return urlsafe_b64decode(token.encode()).decode()
+        return b64decode(token.encode(), altchars=b"-_", validate=True).decode()
     except ValueError:
         raise PageTokenInvalid("the pageToken is none that an answer gave", path="pageToken") from None

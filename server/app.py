@@ -28,6 +28,8 @@ from storage import Storage, open_storage
 from storage.commands import InitialiseServer
 
 READINESS_SECONDS = 2.0
+READINESS_FIRM_CODE = 1
+"""Any firm code will do to see that the box signs."""
 
 Clock = Callable[[], datetime]
 Random = Callable[[int], bytes]
@@ -186,6 +188,6 @@ def _service(published: Published, settings: Settings, public_url: str) -> Servi
 
 def _signing(box: FirmSecurityBox) -> Callable[[], Awaitable[None]]:
     async def signs() -> None:
-        box.sign(0, b"readiness")
+        box.sign(READINESS_FIRM_CODE, b"readiness")
 
     return signs

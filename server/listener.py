@@ -20,9 +20,14 @@ from server.transport import soap_application
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Serving:
-    """A server that is up. `url` is where its SOAP services are reached, `admin_url` its admin listener."""
+    """A server that is up.
+
+    `url` is where clients reach its SOAP services (the setting `public_url`, else `local_url`), `local_url` where it
+    listens on this machine, `admin_url` its admin listener.
+    """
 
     url: str
+    local_url: str
     admin_url: str
     application: Application
 
@@ -50,15 +55,16 @@ async def serving(settings: Settings, *, log: TextIO = sys.stderr) -> AsyncItera
     """
     soap_socket = bind(settings.host, settings.port, setting="host, port")
     admin_socket = bind(settings.admin_host, settings.admin_port, setting="admin_host, admin_port")
-    url = settings.public_url or url_of(soap_socket)
+    local_url = url_of(soap_socket)
+    url = settings.public_url or local_url
     try:
         async with opened_core(settings) as core:
             application = build_application(settings, core, public_url=url, log=log)
             soap = soap_application(application.services, application.dispatcher, body_seconds=settings.body_seconds)
             admin = admin_application(application.health, application.metrics)
             async with _site(soap, soap_socket, settings), _site(admin, admin_socket, settings):
-                up = Serving(url=url, admin_url=url_of(admin_socket), application=application)
-                application.events.info("serving", url=up.url, admin_url=up.admin_url)
+                up = Serving(url=url, local_url=local_url, admin_url=url_of(admin_socket), application=application)
+                application.events.info("serving", url=url, local_url=local_url, admin_url=up.admin_url)
                 yield up
                 application.events.info("draining")
             application.events.info("stopped")
