@@ -118,6 +118,13 @@ CATALOGUE: Mapping[str, FaultKind] = {
         mend=_AGAIN,
         retry=True,
     ),
+    "StorageClosed": FaultKind(
+        element="ServerFault",
+        blame=Blame.RECEIVER,
+        meaning="The server is on its way out.",
+        mend=_AGAIN,
+        retry=True,
+    ),
     "DeadlinePassed": FaultKind(
         element="ServerFault",
         blame=Blame.RECEIVER,

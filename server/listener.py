@@ -17,6 +17,9 @@ from server.errors import SettingsError
 from server.settings import Settings
 from server.transport import soap_application
 
+LINGERING_SECONDS = 2.0
+"""How long the rest of a refused body is read, so that the client sees the fault and not a reset connection."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Serving:
@@ -81,6 +84,7 @@ async def _site(application: web.Application, listening: socket.socket, settings
         auto_decompress=False,
         keepalive_timeout=settings.idle_seconds,
         shutdown_timeout=settings.drain_seconds,
+        lingering_time=min(LINGERING_SECONDS, settings.body_seconds),
         handler_cancellation=True,
     )
     await runner.setup()

@@ -17,11 +17,15 @@ from opendepot.service import Exchanged
 from server.app import opened_core, utc_now
 from server.cli.initialise import CONFIG, VENDOR_CERTIFICATE, initialise
 from server.listener import Serving, serving
-from server.settings import load_settings
+from server.settings import Settings, load_settings
 from soap.messages import depot, sales
 
 FIRM_CODE = 6000010
 ITEM, SECOND_ITEM = "EDITOR-1Y", "PLUGIN"
+ITEMS = (
+    (ITEM, 100, ("expirationTime=add:365d", "text=One year of updates")),
+    (SECOND_ITEM, 101, ("featureMap=3",)),
+)
 _LONG = 72
 
 
@@ -53,19 +57,24 @@ async def _run(folder: Path, *, serve: bool) -> None:
     with (folder / "events.log").open("a", encoding="utf-8") as log:
         async with serving(settings, log=log) as up:
             _step(f"A server is up at {up.url} (admin listener {up.admin_url}), its files are in {folder}")
-            async with opened_core(settings) as core:
-                for number, product_code, options in (
-                    (ITEM, 100, ("expirationTime=add:365d", "text=One year of updates")),
-                    (SECOND_ITEM, 101, ("featureMap=3",)),
-                ):
-                    await core.catalogue.add_item(
-                        item_number=number, firm_code=FIRM_CODE, product_code=product_code, options=options
-                    )
-                _, api_key = await core.catalogue.add_shop(f"demo-shop-{secrets.token_hex(2)}")
+            api_key = await _stocked(settings)
             await _cycle(up, folder, api_key)
             if serve:
                 _say_what_to_try(up, folder, api_key)
                 await _until_told()
+
+
+async def _stocked(settings: Settings) -> str:
+    """Add the demo's items where they are missing, and a shop; its API key."""
+    async with opened_core(settings) as core:
+        known = {item.item_number for item in await core.catalogue.list_items()}
+        for number, product_code, options in ITEMS:
+            if number not in known:
+                await core.catalogue.add_item(
+                    item_number=number, firm_code=FIRM_CODE, product_code=product_code, options=options
+                )
+        _, api_key = await core.catalogue.add_shop(f"demo-shop-{secrets.token_hex(4)}")
+        return api_key
 
 
 async def _cycle(up: Serving, folder: Path, api_key: str) -> None:

@@ -60,3 +60,7 @@ def main() -> None:
     except EXPECTED_ERRORS as error:
         typer.echo(f"opendepot: {error}", err=True)
         sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

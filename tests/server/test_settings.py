@@ -1,0 +1,85 @@
+"""Settings: the order of their sources, what is refused, and secrets from files."""
+
+from pathlib import Path
+
+import pytest
+
+from server.errors import SettingsError
+from server.settings import Settings, load_settings, read_secret
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    config = tmp_path / "opendepot.toml"
+    config.write_text(text)
+    return config
+
+
+def test_command_line_before_environment_before_file_before_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = written(tmp_path, 'host = "10.0.0.1"\nport = 1000\nadmin_port = 1001\n')
+    monkeypatch.setenv("OPENDEPOT_PORT", "2000")
+    monkeypatch.setenv("OPENDEPOT_ADMIN_PORT", "2001")
+    monkeypatch.setenv("OPENDEPOT_CONFIG", "ignored here")
+    found = load_settings(config, admin_port=3001, host=None)
+    assert (found.host, found.port, found.admin_port, found.max_depth) == ("10.0.0.1", 2000, 3001, 32)
+
+
+def test_relative_paths_start_at_the_folder_of_the_file(tmp_path: Path) -> None:
+    found = load_settings(written(tmp_path, 'database = "a.db"\npepper_file = "/abs/pepper"\n'))
+    assert found.database == tmp_path / "a.db"
+    assert found.pepper_file == Path("/abs/pepper")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("prot = 1\n", "prot"),
+        ("port = 70000\n", "port"),
+        ("port = \n", "opendepot.toml"),
+        ('public_url = "licences.example.com"\n', "public_url"),
+        ('public_url = "https://h/?a=b"\n', "public_url"),
+        ('collect_url = "https://h/collect"\n', "collect_url"),
+        ("port = 9000\nadmin_port = 9000\n", "admin_port must differ"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_its_file(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(SettingsError, match=said) as refused:
+        load_settings(written(tmp_path, text))
+    assert "opendepot.toml" in str(refused.value)
+
+
+def test_a_misspelt_name_in_the_environment_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENDEPOT_PROT", "1")
+    with pytest.raises(SettingsError, match="OPENDEPOT_PROT"):
+        load_settings(None)
+
+
+def test_a_missing_file_is_told_with_the_way_out(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="opendepot init"):
+        load_settings(tmp_path / "none.toml")
+
+
+def test_urls_are_kept_without_their_last_slash_and_none_is_none() -> None:
+    assert Settings(public_url="https://h/").public_url == "https://h"
+    assert Settings(public_url=None, collect_url=None).public_url is None
+
+
+def test_limits_of_xml_are_those_of_the_settings() -> None:
+    limits = Settings(max_body_bytes=2048, max_depth=9).xml_limits
+    assert (limits.max_bytes, limits.depth) == (2048, 9)
+
+
+def test_secrets_must_be_there_private_and_whole(tmp_path: Path) -> None:
+    path = tmp_path / "pepper"
+    with pytest.raises(SettingsError, match="pepper_file: cannot read"):
+        read_secret(path, setting="pepper_file")
+    path.write_bytes(bytes(31))
+    path.chmod(0o644)
+    with pytest.raises(SettingsError, match="chmod 600"):
+        read_secret(path, setting="pepper_file")
+    path.chmod(0o600)
+    with pytest.raises(SettingsError, match="exactly 32"):
+        read_secret(path, setting="pepper_file")
+    path.write_bytes(bytes(range(32)))
+    assert read_secret(path, setting="pepper_file") == bytes(range(32))
