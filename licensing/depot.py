@@ -20,7 +20,7 @@ from containers import (
     verify_step,
 )
 from licensing.errors import ContainerUnregistered, Contended, ContextRefused, ServerBehind, TicketUnknown
-from licensing.placements import free, license_state, placement_state
+from licensing.overview import TicketDetails, TicketOverview, details_of, overview_of
 from licensing.tickets import ending, normalise_ticket
 from licensing.transfers.chain import file_steps
 from licensing.transfers.judgement import Case, Verdict, judge, unknown_container
@@ -28,13 +28,11 @@ from licensing.transfers.planning import Plan, Target, Wish, plan_receipt, plan_
 from licensing.vault import Vault
 from storage import Storage
 from storage.commands import ApplyTransfer, FindTickets, LoadTransfer, Moved, StoreSigned, TraceTicket, TransferView
-from storage.errors import QuantityExceeded
 from storage.records import (
     AuditRow,
     ContainerRow,
     ContextRow,
     Counter,
-    LicenseUse,
     Mark,
     StepRow,
     TransferRow,
@@ -45,31 +43,8 @@ CONFIRM_LICENSE_UPDATE = "ConfirmLicenseUpdate"
 MOST_TRIES = 20
 OFF_LOOP_BYTES = 64 * 1024
 
+_NO_TICKET = "there is no such ticket; compare it symbol by symbol with the order's"
 _MARK_STATES = {Mark.MARKED: "Marked", Mark.HEALING: "Healing", Mark.LOST: "Lost"}
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TicketLicense:
-    """A licence of a ticket, how far it is collected and what may be done with it."""
-
-    license_id: str
-    item_number: str
-    firm_code: int
-    product_code: int
-    quantity: int
-    state: str
-    collected: int
-    confirmed: int
-    free: int
-    actions: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TicketOverview:
-    """The licences of one or several tickets, and how far they are collected altogether."""
-
-    state: str
-    licenses: tuple[TicketLicense, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,31 +61,6 @@ class Confirmation:
 
     state: str
     serial: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PlacementDetails:
-    """A licence in a container, for support."""
-
-    serial: str
-    license_id: str
-    item_number: str
-    wanted: int
-    occupied: int
-    confirmed: int
-    state: str
-    mark: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TicketDetails:
-    """All that support sees of a ticket."""
-
-    ending: str
-    created_at: datetime
-    orders: tuple[tuple[str, str | None, datetime], ...]
-    overview: TicketOverview
-    placements: tuple[PlacementDetails, ...]
 
 
 class Depot:
@@ -133,46 +83,23 @@ class Depot:
 
     async def get_ticket(self, *, tickets: tuple[str, ...]) -> TicketOverview:
         """Give the licences of tickets, each once, in the order of the tickets. Raises TicketUnknown."""
-        texts = [
-            normalise_ticket(text, path=f"ticket[{number}]" if len(tickets) > 1 else "ticket")
-            for number, text in enumerate(tickets, start=1)
-        ]
-        lookups = tuple(dict.fromkeys(self._vault.index("ticket", text) for text in texts))
-        views = {view.ticket.lookup: view for view in await self._storage.query(FindTickets(lookups=lookups))}
-        for number, lookup in enumerate(lookups, start=1):
-            if lookup not in views:
-                raise TicketUnknown(
-                    "there is no such ticket; compare it symbol by symbol with the order's", path=f"ticket[{number}]"
-                )
-        return _overview(use for lookup in lookups for use in views[lookup].licenses)
+        paths = [f"ticket[{number}]" for number in range(1, len(tickets) + 1)]
+        texts = [normalise_ticket(text, path=path) for text, path in zip(tickets, paths, strict=True)]
+        lookups = [self._vault.index("ticket", text) for text in texts]
+        found = await self._storage.query(FindTickets(lookups=tuple(dict.fromkeys(lookups))))
+        known = {view.ticket.lookup for view in found}
+        for lookup, path in zip(lookups, paths, strict=True):
+            if lookup not in known:
+                raise TicketUnknown(_NO_TICKET, path=path)
+        return overview_of(use for view in found for use in view.licenses)
 
     async def show_ticket(self, ticket: str) -> TicketDetails:
         """Give all that support sees of a ticket. Raises TicketUnknown."""
         text = normalise_ticket(ticket)
         trace = await self._storage.query(TraceTicket(lookup=self._vault.index("ticket", text)))
         if trace is None:
-            raise TicketUnknown("there is no such ticket; compare it symbol by symbol with the order's", path="ticket")
-        licenses = {use.license.license_id: use.license for use in trace.licenses}
-        marks = {(row.serial, row.firm_code): row.mark for row in trace.containers}
-        return TicketDetails(
-            ending=ending(text),
-            created_at=trace.ticket.created_at,
-            orders=tuple((order.order_id, order.order_number, order.created_at) for order in trace.orders),
-            overview=_overview(trace.licenses),
-            placements=tuple(
-                PlacementDetails(
-                    serial=placement.serial,
-                    license_id=placement.license_id,
-                    item_number=licenses[placement.license_id].item_number,
-                    wanted=placement.wanted,
-                    occupied=placement.occupied,
-                    confirmed=placement.confirmed,
-                    state=placement_state(placement),
-                    mark=marks.get((placement.serial, licenses[placement.license_id].firm_code), Mark.OK),
-                )
-                for placement in trace.placements
-            ),
-        )
+            raise TicketUnknown(_NO_TICKET, path="ticket")
+        return details_of(trace, ending=ending(text))
 
     async def get_license_update(
         self, *, ticket: str, targets: tuple[Target, ...], context: bytes, user: str | None = None
@@ -199,9 +126,7 @@ class Depot:
                 steps = file_steps(view.steps, after=view.transfer.from_counter, to=view.transfer.to_counter)
                 return UpdateAnswer(state="Done", update=await self._file(read, steps))
             if view.ticket is None:
-                raise TicketUnknown(
-                    "there is no such ticket; compare it symbol by symbol with the order's", path="ticket"
-                )
+                raise TicketUnknown(_NO_TICKET, path="ticket")
             answer = await self._updated(read, view, Wish(ticket_id=view.ticket.ticket_id, targets=targets), key, user)
             if answer is not None:
                 return answer
@@ -212,7 +137,7 @@ class Depot:
     ) -> UpdateAnswer | None:
         """Decide about one snapshot and write it; None when it had moved."""
         container = view.container or unknown_container(context)
-        verdict = self._judged(container, context, view)
+        verdict = self._judged(container, context, view, path="context")
         if container.mark is not Mark.OK or verdict in {Verdict.TWO_COPIES, Verdict.UNKNOWN}:
             state = await self._told_apart(container, context, view, verdict)
             return None if state is None else UpdateAnswer(state=state, update=None)
@@ -222,7 +147,8 @@ class Depot:
             steps = file_steps(view.steps, after=context.counter, to=container.end)
             return UpdateAnswer(state="ExportAgain", update=await self._file(context, steps))
         plan = plan_update(container, context, view, wish, now=self._now())
-        transfer = self._transfer(plan, context, key, user) if plan.wish_steps else None
+        acted = plan.steps and plan.refusal is None  # a fault is not remembered, nor a request that changed nothing
+        transfer = self._transfer(plan, context, key, user) if acted else None
         if not await self._written(plan, context, view, transfer=transfer):
             return None
         if plan.refusal is not None:
@@ -242,7 +168,11 @@ class Depot:
         for _ in range(MOST_TRIES):
             view = await self._storage.query(query)
             container = view.container or unknown_container(context)
-            verdict = self._judged(container, context, view)
+            verdict = self._judged(container, context, view, path="receipt")
+            if view.container is None:
+                # Nobody vouches for this container, neither a ticket nor an earlier transfer: nothing is stored for it.
+                state = "Confirmed" if verdict is Verdict.RECEIPT else _MARK_STATES[Mark.MARKED]
+                return Confirmation(state=state, serial=context.serial)
             if container.mark is not Mark.OK or verdict in {Verdict.TWO_COPIES, Verdict.UNKNOWN}:
                 state = await self._told_apart(container, context, view, verdict)
                 if state is not None:
@@ -272,12 +202,12 @@ class Depot:
         values = [context.nonce.hex(), action, ticket, [[target.license_id, target.quantity] for target in targets]]
         return self._vault.index("transfer", json.dumps(values))
 
-    def _judged(self, container: ContainerRow, context: Context, view: TransferView) -> Verdict:
+    def _judged(self, container: ContainerRow, context: Context, view: TransferView, *, path: str) -> Verdict:
         verdict = judge(Case(view=view, container=container, context=context, ours=self._ours))
         if verdict is Verdict.SERVER_BEHIND and container.mark is Mark.OK:
             raise ServerBehind(
                 "the container holds a step that this server does not know; nothing was changed, ask support",
-                path="context",
+                path=path,
             )
         return verdict
 
@@ -292,10 +222,9 @@ class Depot:
         self, container: ContainerRow, context: Context, view: TransferView, verdict: Verdict
     ) -> str | None:
         """Record a context that nothing is done for: the container is, or becomes, marked."""
-        row = seen_only(container, context)
-        if container.mark is Mark.OK:
-            row = _marked(row)
-        audit = self._audit(context, f"Marked: {verdict}") if container.mark is Mark.OK else None
+        fresh = container.mark is Mark.OK
+        row = replace(container, mark=Mark.MARKED) if fresh else container
+        audit = self._audit(context, f"Marked: {verdict}") if fresh else None
         written = await self._written(Plan(container=row), context, view, audit=audit)
         return _MARK_STATES[row.mark] if written else None
 
@@ -320,10 +249,14 @@ class Depot:
         transfer: TransferRow | None = None,
         audit: AuditRow | None = None,
     ) -> bool:
-        """Write a plan with one command; False when something had moved. A plan that changes nothing is not written."""
+        """Write a plan with one command; False when something had moved.
+
+        A plan that changes nothing, for a context that is stored already, is not written. What a step is made from must
+        not have moved: every licence that is placed here, and every one whose placement changes.
+        """
         if plan.container == view.container and not plan.placements and not plan.steps and view.same_export is not None:
             return True
-        versions = {use.license.license_id: use.license.version for use in view.licenses}
+        depends = {placement.license_id for placement in (*plan.placements, *(view.placements if plan.steps else ()))}
         if audit is None and (plan.steps or plan.placements):
             audit = self._audit(context, GET_LICENSE_UPDATE if transfer else CONFIRM_LICENSE_UPDATE)
         command = ApplyTransfer(
@@ -337,16 +270,17 @@ class Depot:
                 digest=context.digest,
                 received_at=self._clock(),
             ),
-            license_versions={placement.license_id: versions[placement.license_id] for placement in plan.placements},
+            license_versions={
+                use.license.license_id: use.license.version
+                for use in view.licenses
+                if use.license.license_id in depends
+            },
             placements=plan.placements,
             steps=plan.steps,
             transfer=transfer,
             audit=audit,
         )
-        try:
-            return not isinstance(await self._storage.execute(command), Moved)
-        except QuantityExceeded:
-            return False
+        return not isinstance(await self._storage.execute(command), Moved)
 
     def _audit(self, context: Context, action: str) -> AuditRow:
         return AuditRow(
@@ -381,27 +315,3 @@ class Depot:
     def _now(self) -> datetime:
         """Give the time in whole seconds, as files hold it."""
         return self._clock().astimezone(UTC).replace(microsecond=0)
-
-
-def _marked(row: ContainerRow) -> ContainerRow:
-    return replace(row, mark=Mark.MARKED)
-
-
-def _overview(uses: Iterable[LicenseUse]) -> TicketOverview:
-    licenses = tuple(
-        TicketLicense(
-            license_id=use.license.license_id,
-            item_number=use.license.item_number,
-            firm_code=use.license.firm_code,
-            product_code=use.license.product_code,
-            quantity=use.license.quantity,
-            state=license_state(use.license.quantity, use.wanted),
-            collected=use.wanted,
-            confirmed=use.confirmed,
-            free=free(use),
-            actions=("Collect",) if free(use) else (),
-        )
-        for use in uses
-    )
-    quantity, wanted = sum(x.quantity for x in licenses), sum(x.collected for x in licenses)
-    return TicketOverview(state=license_state(quantity, wanted), licenses=licenses)

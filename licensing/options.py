@@ -15,21 +15,26 @@ from licensing.errors import OptionInvalid
 
 _TIMES = ("activation_time", "expiration_time", "maintenance_start", "maintenance_end")
 _DAYS = re.compile(r"(?:P(?P<iso>[0-9]{1,5})D|(?P<plain>[0-9]{1,5})d)")
+_NO_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+"""What the text of an XML file cannot carry unchanged."""
+FIRST_YEAR, LAST_YEAR = 1970, 9998
 MOST_DAYS = 36_500
 MOST_TEXT_BYTES = 256
 
 
 def _time(value: str) -> str:
-    """Read `set:TIME`, `TIME` or `add:DAYSd`; dates without a time end at midnight UTC."""
+    """Read `set:TIME`, `TIME` or `add:DAYSd`; a date without a time means its first second in UTC."""
     kind, colon, rest = value.partition(":")
     if kind == "add" and colon:
         return f"add:{_days(rest)}"
     moment = rest if kind == "set" and colon else value
     try:
         found = datetime.fromisoformat(moment)
-    except ValueError:
+        found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise OptionInvalid("must be a date or time such as 2027-01-31 or 2027-01-31T12:00:00Z, or add:365d") from None
-    found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    if not FIRST_YEAR <= found.year <= LAST_YEAR:
+        raise OptionInvalid(f"must be in the years {FIRST_YEAR} to {LAST_YEAR}")
     return _text_of(found)
 
 
@@ -56,7 +61,7 @@ def _number(most: int) -> Callable[[str], int]:
 
 
 def _words(value: str) -> str:
-    if len(value.encode()) > MOST_TEXT_BYTES or not all(c.isprintable() or c in "\t\n" for c in value):
+    if _NO_TEXT.search(value) or len(value.encode()) > MOST_TEXT_BYTES:
         raise OptionInvalid(f"must be at most {MOST_TEXT_BYTES} bytes of UTF-8 without control characters")
     return value
 

@@ -176,25 +176,21 @@ class Sales:
     ) -> tuple[PlaceOrder, OrderReceipt]:
         """Make the command that records an order, and what it will be answered with."""
         now, order_id = self._clock(), self._ids.new()
-        ticket, text = (None, self._ticket_text(original)) if original else self._new_ticket(now)
-        ticket_id = original.ticket_id if ticket is None and original else ticket.ticket_id if ticket else ""
+        if original is None:
+            ticket, text = self._new_ticket(now)
+        else:
+            ticket, text = original, self._ticket_text(original)
+        order = Order(
+            order_id=order_id,
+            shop_id=shop.shop_id,
+            transaction_id=request.transaction_id,
+            order_number=request.order_number,
+            ticket_id=ticket.ticket_id,
+            customer_sealed=self._sealed_customer(request.customer),
+            created_at=now,
+        )
         licenses = tuple(
-            License(
-                license_id=self._ids.new(),
-                order_id=order_id,
-                line_number=number,
-                ticket_id=ticket_id,
-                item_number=item.item_number,
-                firm_code=item.firm_code,
-                product_code=item.product_code,
-                quantity=line.quantity,
-                generation=1,
-                options=resolve(item.options, ordered_at=now),
-                extends_license_id=None,
-                withdrawn=False,
-                version=1,
-                created_at=now,
-            )
+            self._license(order, number=number, line=line, item=item)
             for number, (line, item) in enumerate(zip(request.lines, items, strict=True), start=1)
         )
         receipt = OrderReceipt(
@@ -206,35 +202,38 @@ class Sales:
                 for x in licenses
             ),
         )
-        command = PlaceOrder(
-            answer=StoredAnswer(
-                shop_id=shop.shop_id,
-                operation=CREATE_ORDER,
-                transaction_id=request.transaction_id,
-                request_hash=request_hash,
-                answer_sealed=self._vault.seal("answer", json.dumps(asdict(receipt)).encode()),
-                created_at=now,
-            ),
-            order=Order(
-                order_id=order_id,
-                shop_id=shop.shop_id,
-                transaction_id=request.transaction_id,
-                order_number=request.order_number,
-                ticket_id=ticket_id,
-                customer_sealed=self._sealed_customer(request.customer),
-                created_at=now,
-            ),
-            ticket=ticket,
-            licenses=licenses,
-            audit=AuditRow(
-                at=now,
-                actor=f"shop:{shop.name}",
-                action=CREATE_ORDER,
-                subject=order_id,
-                details=json.dumps({"ticket": ending(text), "lines": len(licenses), "new_ticket": original is None}),
-            ),
+        answer = StoredAnswer(
+            shop_id=shop.shop_id,
+            operation=CREATE_ORDER,
+            transaction_id=request.transaction_id,
+            request_hash=request_hash,
+            answer_sealed=self._vault.seal("answer", json.dumps(asdict(receipt)).encode()),
+            created_at=now,
         )
-        return command, receipt
+        details = {"ticket": ending(text), "lines": len(licenses), "new_ticket": original is None}
+        audit = AuditRow(
+            at=now, actor=f"shop:{shop.name}", action=CREATE_ORDER, subject=order_id, details=json.dumps(details)
+        )
+        added = ticket if original is None else None
+        return PlaceOrder(answer=answer, order=order, ticket=added, licenses=licenses, audit=audit), receipt
+
+    def _license(self, order: Order, *, number: int, line: OrderLine, item: Item) -> License:
+        return License(
+            license_id=self._ids.new(),
+            order_id=order.order_id,
+            line_number=number,
+            ticket_id=order.ticket_id,
+            item_number=item.item_number,
+            firm_code=item.firm_code,
+            product_code=item.product_code,
+            quantity=line.quantity,
+            generation=1,
+            options=resolve(item.options, ordered_at=order.created_at),
+            extends_license_id=None,
+            withdrawn=False,
+            version=1,
+            created_at=order.created_at,
+        )
 
     def _new_ticket(self, now: datetime) -> tuple[Ticket, str]:
         text = new_ticket(self._random)

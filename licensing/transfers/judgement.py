@@ -34,7 +34,7 @@ def _two_copies(case: Case) -> bool:
     """2a: the same export number with other content, or a lower one with a higher counter."""
     context, view = case.context, case.view
     if context.counter < case.container.base:
-        return False
+        return False  # a copy that was told apart by a reset can be late, but cannot mark the other one again
     same, below, above = view.same_export, view.export_below, view.export_above
     if same is not None and (same.nonce, same.counter, same.digest) != (context.nonce, context.counter, context.digest):
         return True
@@ -94,8 +94,12 @@ def judge(case: Case) -> Verdict:
 
 
 def newest(container: ContainerRow, context: Context) -> tuple[int, bytes]:
-    """Give export number and nonce of the newest context known: the one with the highest export number."""
-    if context.export > container.newest_export:
+    """Give export number and nonce of the newest context known: the one with the highest export number from base on.
+
+    A context from below base may be a copy's, however high its number: a step bound to it would load in the copy and
+    not in the container that was accepted.
+    """
+    if context.counter >= container.base and context.export > container.newest_export:
         return context.export, context.nonce
     return container.newest_export, container.newest_nonce
 

@@ -27,6 +27,9 @@ from storage.commands import TransferView
 from storage.records import ContainerRow, LicenseUse, Placement, StepRow
 
 
+_ALL_ELSEWHERE = "every piece is in another container; GetTicket says where things stand"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Target:
     """What a container shall hold of a licence; None: what is there and all that is free."""
@@ -42,7 +45,6 @@ class Plan:
     container: ContainerRow
     placements: tuple[Placement, ...] = ()
     steps: tuple[StepRow, ...] = ()
-    wish_steps: bool = False
     refusal: LicensingError | None = None
 
 
@@ -81,7 +83,6 @@ def plan_update(container: ContainerRow, context: Context, view: TransferView, w
     else:
         builder.change(vendor_state(before, view.licenses))
     after, refusal = before, None
-    own = len(builder.steps)
     try:
         after = {**before, **_targets(row, view, wish, before)}
         builder.change(vendor_state(after, view.licenses))
@@ -95,7 +96,6 @@ def plan_update(container: ContainerRow, context: Context, view: TransferView, w
         container=builder.row,
         placements=placements,
         steps=tuple(builder.steps),
-        wish_steps=len(builder.steps) > own,
         refusal=refusal,
     )
 
@@ -107,17 +107,19 @@ def _targets(row: ContainerRow, view: TransferView, wish: Wish, before: dict[str
     here = {placement.license_id: placement for placement in view.placements}
     found: dict[str, int] = {}
     for place, target in enumerate(chosen, start=1):
-        most = _most(uses[target.license_id], here.get(target.license_id))
         there = before.get(target.license_id, 0)
-        quantity = max(there, most) if target.quantity is None else max(there, target.quantity)
-        if target.quantity is not None and quantity > max(there, most):
+        most = max(there, _most(uses[target.license_id], here.get(target.license_id)))
+        quantity = most if target.quantity is None else max(there, target.quantity)
+        if quantity > most:
             raise NothingFree(
-                f"the container can hold at most {max(there, most)} of this licence; GetTicket says how many are free",
+                f"the container can hold at most {most} of this licence; GetTicket says how many are free",
                 path=f"license[{place}]/target/quantity",
             )
+        if wish.targets and quantity == 0:
+            raise NothingFree(_ALL_ELSEWHERE, path=f"license[{place}]")
         found[target.license_id] = quantity
     if not any(found.values()):
-        raise NothingFree("every piece is in another container; GetTicket says where things stand", path="license")
+        raise NothingFree(_ALL_ELSEWHERE)
     return found
 
 

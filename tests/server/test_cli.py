@@ -181,7 +181,6 @@ def test_demo_runs_the_whole_cycle(tmp_path: Path) -> None:
 
 
 def test_demo_serves_on_until_told_and_the_licensee_collects_by_the_command_line(tmp_path: Path) -> None:
-    folder = tmp_path / "demo"
     demo = subprocess.Popen(
         [
             sys.executable,
@@ -220,5 +219,5 @@ def test_demo_serves_on_until_told_and_the_licensee_collects_by_the_command_line
         assert "NothingFree" in str(result.exception)
     finally:
         demo.terminate()
-        demo.stdout.read()
-        assert demo.wait(20) == 0
+        demo.communicate(timeout=20)
+        assert demo.returncode == 0
