@@ -171,8 +171,8 @@ class Depot:
             verdict = self._judged(container, context, view, path="receipt")
             if view.container is None:
                 # Nobody vouches for this container, neither a ticket nor an earlier transfer: nothing is stored for it.
-                state = "Confirmed" if verdict is Verdict.RECEIPT else _MARK_STATES[Mark.MARKED]
-                return Confirmation(state=state, serial=context.serial)
+                vouched = "Confirmed" if verdict is Verdict.RECEIPT else _MARK_STATES[Mark.MARKED]
+                return Confirmation(state=vouched, serial=context.serial)
             if container.mark is not Mark.OK or verdict in {Verdict.TWO_COPIES, Verdict.UNKNOWN}:
                 state = await self._told_apart(container, context, view, verdict)
                 if state is not None:

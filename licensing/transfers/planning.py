@@ -26,7 +26,6 @@ from licensing.transfers.judgement import newest
 from storage.commands import TransferView
 from storage.records import ContainerRow, LicenseUse, Placement, StepRow
 
-
 _ALL_ELSEWHERE = "every piece is in another container; GetTicket says where things stand"
 
 

@@ -1,4 +1,4 @@
-"""Pages that are made of declarations are what they would be made into now, links lead somewhere, and the tutorial runs."""
+"""Pages made of declarations are up to date, links lead somewhere, and the tutorial runs."""
 
 import asyncio
 import importlib.util

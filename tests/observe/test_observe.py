@@ -17,10 +17,7 @@ def test_events_are_json_lines_with_time_level_and_fields() -> None:
     log = EventLog(stream, format=LogFormat.JSON, clock=now)
     log.info("served", number=1, text="line\nbreak")
     log.warning("odd")
-    try:
-        raise ValueError("what went wrong")
-    except ValueError as error:
-        log.failure("broken", error, reference="r")
+    log.failure("broken", ValueError("what went wrong"), reference="r")
     first, second, third = (json.loads(line) for line in stream.getvalue().splitlines())
     assert first == {
         "time": "2026-01-02T03:04:05.678+00:00",

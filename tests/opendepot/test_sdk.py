@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from aiohttp import web
 
@@ -76,8 +77,6 @@ class Front:
         self.target, self.lose, self.passed = target, 0, 0
 
     async def serve(self, incoming: web.Request) -> web.StreamResponse:
-        import aiohttp
-
         async with (
             aiohttp.ClientSession() as session,
             session.post(self.target + incoming.path, data=await incoming.read(), headers=incoming.headers) as answer,
