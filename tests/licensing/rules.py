@@ -1,0 +1,100 @@
+"""The rules over a real SQLite file, with real containers, a settable clock and a seeded random source."""
+
+import random
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from containers import Container, SoftwareBox, load_trust
+from licensing.catalogue import Catalogue
+from licensing.depot import Depot, UpdateAnswer
+from licensing.orders import OrderLine, OrderReceipt, OrderRequest, Sales
+from licensing.transfers.planning import Target
+from licensing.vault import Vault
+from storage import Storage
+from storage.records import Shop
+
+FIRM, OTHER_FIRM = 10, 20
+
+
+@dataclass
+class World:
+    """Everything a test of the rules needs."""
+
+    folder: Path
+    storage: Storage
+    vault: Vault
+    box: SoftwareBox
+    now: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+    rng: random.Random = field(default_factory=lambda: random.Random(1))
+    shops: dict[str, Shop] = field(default_factory=dict)
+    orders: int = 0
+
+    def clock(self) -> datetime:
+        self.now += timedelta(milliseconds=5)
+        return self.now
+
+    def random(self, count: int) -> bytes:
+        return self.rng.randbytes(count)
+
+    def depot(self, storage: Storage | None = None) -> Depot:
+        return Depot(
+            storage=storage or self.storage,
+            vault=self.vault,
+            box=self.box,
+            trust=load_trust(self.box.root_certificate_pem),
+            clock=self.clock,
+        )
+
+    def sales(self, collect_url: str | None = None) -> Sales:
+        return Sales(
+            storage=self.storage, vault=self.vault, clock=self.clock, random=self.random, collect_url=collect_url
+        )
+
+    def catalogue(self) -> Catalogue:
+        return Catalogue(storage=self.storage, vault=self.vault, clock=self.clock, random=self.random)
+
+    def container(self, name: str = "c") -> Container:
+        return Container.create(
+            self.folder / f"{name}.json",
+            trust_pem=self.box.root_certificate_pem,
+            clock=self.clock,
+            random=self.random,
+        )
+
+    def opened(self, name: str) -> Container:
+        return Container.open(self.folder / f"{name}.json", clock=self.clock, random=self.random)
+
+    async def order(self, quantity: int = 1, *, item: str = "A", original: str | None = None) -> OrderReceipt:
+        self.orders += 1
+        return await self.sales().create_order(
+            shop=self.shops["shop"],
+            request=OrderRequest(
+                transaction_id=f"t-{self.orders}",
+                order_number=f"n-{self.orders}",
+                original_order_number=original,
+                lines=(OrderLine(item_number=item, quantity=quantity),),
+            ),
+        )
+
+    async def ask(self, receipt: OrderReceipt, context: bytes, *targets: tuple[int, int | None]) -> UpdateAnswer:
+        return await self.depot().get_license_update(
+            ticket=receipt.ticket,
+            targets=tuple(
+                Target(license_id=receipt.licenses[place].license_id, quantity=quantity) for place, quantity in targets
+            ),
+            context=context,
+        )
+
+    async def confirm(self, receipt: bytes) -> str:
+        return (await self.depot().confirm_license_update(receipt=receipt)).state
+
+    def sql(self, statement: str, *values: object) -> list[tuple[object, ...]]:
+        with closing(sqlite3.connect(self.folder / "depot.db")) as db, db:
+            return db.execute(statement, values).fetchall()
+
+
+def held(container: Container, firm_code: int = FIRM) -> int:
+    return sum(entry.quantity for entry in container.listing(firm_code))
