@@ -83,7 +83,10 @@ def plan_update(container: ContainerRow, context: Context, view: TransferView, w
         builder.change(vendor_state(before, view.licenses))
     after, refusal = before, None
     try:
-        after = {**before, **_targets(row, view, wish, before)}
+        targets = _targets(row, view, wish, before)
+        if not any(targets.values()) and not builder.leads_somewhere(context):
+            raise NothingFree(_ALL_ELSEWHERE)
+        after = {**before, **targets}
         builder.change(vendor_state(after, view.licenses))
     except LicensingError as error:
         refusal = error
@@ -117,8 +120,6 @@ def _targets(row: ContainerRow, view: TransferView, wish: Wish, before: dict[str
         if wish.targets and quantity == 0:
             raise NothingFree(_ALL_ELSEWHERE, path=f"license[{place}]")
         found[target.license_id] = quantity
-    if not any(found.values()):
-        raise NothingFree(_ALL_ELSEWHERE)
     return found
 
 
@@ -168,6 +169,10 @@ class _Steps:
         self.steps: list[StepRow] = []
         self._now = now
         self._state: State = parse_state(row.end_state)
+
+    def leads_somewhere(self, context: Context) -> bool:
+        """Whether steps wait for the container that change what it holds."""
+        return context.counter < Counter(*self.row.end) and bool(context.listing or self._state)
 
     def reset(self, epoch: int, state: State) -> None:
         """Begin a new epoch with the whole state."""

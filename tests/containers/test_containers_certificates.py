@@ -117,6 +117,13 @@ def test_the_root_must_have_been_valid_too(refused: Refused) -> None:
     assert firm_certificate_key(der, firm_code=vendor.FIRM, at=late, trust=(expired, _ROOT)) == _KEY.public_key()
 
 
+def test_the_certificate_must_have_been_valid_itself(refused: Refused) -> None:
+    der = _certificate(days=0).public_bytes(Encoding.DER)
+    late = vendor.NOW + timedelta(seconds=1)
+    error = refused(firm_certificate_key, der, firm_code=vendor.FIRM, at=late, trust=(_ROOT,))
+    assert (error.code, "not valid" in str(error)) == ("CertificateWrong", True)
+
+
 def test_every_changed_byte_of_a_certificate_is_refused(refused: Refused) -> None:
     certificate = _certificate()
     der = certificate.public_bytes(Encoding.DER)

@@ -19,7 +19,7 @@ from containers import (
     software_serial,
     state_digest,
 )
-from containers.signatures import public_key_der, sign_raw
+from containers.signatures import public_key_der, public_key_of, sign_raw
 from xmlgate import Limits
 
 Refused = Callable[..., ContainerError]
@@ -146,6 +146,8 @@ def test_a_key_has_one_encoding_and_one_curve(refused: Refused) -> None:
     hybrid = _PUBLIC[:-65] + bytes([6 | point[-1] & 1]) + point[1:]
     for key in (compressed, off_curve, other_curve, hybrid, _PUBLIC + b"\x00", bytes(91)):
         assert refused(read_context, _rendered(public_key=key, serial=software_serial(key))).code == "ContextInvalid"
+        assert public_key_of(key) is None
+    assert public_key_of(_PUBLIC) == _KEY.public_key()
 
 
 def test_errors_name_the_line_and_the_element(refused: Refused) -> None:

@@ -141,6 +141,15 @@ def test_a_tree_with_a_document_type_is_refused_even_after_the_parse() -> None:
     assert caught.value.code == "DtdForbidden"
 
 
+def test_the_parser_underneath_would_fetch_and_resolve_nothing_either(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("s3cret")
+    data = f'<!DOCTYPE a [<!ENTITY x SYSTEM "file://{secret}"><!ENTITY y "s3cret">]><a>&x;&y;<?p i?><!-- c --></a>'
+    root = etree.fromstring(data.encode(), xmlgate.parser._tools.parser)
+    assert root.text is None
+    assert [child.text for child in root] == ["&x;", "&y;"]
+
+
 @pytest.mark.parametrize(
     ("data", "place", "words"),
     [
