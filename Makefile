@@ -11,10 +11,8 @@ demo: setup
 	@.venv/bin/opendepot demo
 
 test: setup system-packages
-	@.venv/bin/coverage erase
-	@.venv/bin/coverage run -m pytest -q -m "not long" $(PYTEST_OPTIONS)
-	@.venv/bin/coverage combine -q
-	@.venv/bin/coverage report
+	@rm -f .coverage .coverage.*
+	@.venv/bin/pytest -q -m "not long" --cov --cov-report=term-missing:skip-covered $(PYTEST_OPTIONS)
 
 lint: setup
 	.venv/bin/ruff check .

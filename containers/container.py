@@ -17,7 +17,6 @@ from containers.contexts import render_context
 from containers.importing import import_steps
 from containers.memory import NONCE_BYTES, FirmMemory, Memory, recall, write_down
 from containers.model import ContainerError, Context, Counter, Entry, State
-from containers.reading import CONTEXT_LIMITS
 from containers.serials import kind_of, software_serial
 from containers.signatures import public_key_der, sign_raw
 from containers.states import state_digest
@@ -30,8 +29,14 @@ Clock = Callable[[], datetime]
 Random = Callable[[int], bytes]
 """A source of that many random bytes."""
 
-CAPACITY = 500
+CAPACITY = 300
 """Licences of one firm code that a container holds, unless it is opened with another number."""
+
+LARGEST_CONTEXT = 180 * 1024
+"""Bytes of a context that still fit, as base64, into a request of 256 KiB (design, section 10).
+
+A context may hold a state twice, in the listing and in the step that led to it.
+"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -133,9 +138,9 @@ class Container:
             )
             firm = outcome.memory.with_export(self._random(NONCE_BYTES))
             receipt = self._render(update.firm_code, firm)
-            if len(receipt) > CONTEXT_LIMITS.max_bytes:
+            if len(receipt) > LARGEST_CONTEXT:
                 raise ContainerError(
-                    "ContainerFull", f"the container's context would be larger than {CONTEXT_LIMITS.max_bytes} bytes"
+                    "ContainerFull", f"the container's context would be larger than {LARGEST_CONTEXT} bytes"
                 )
             certified = _latest(memory.certified_time, (step.issued for step in outcome.applied))
             after = replace(memory.with_firm(update.firm_code, firm), certified_time=certified)

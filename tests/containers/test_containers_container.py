@@ -2,6 +2,7 @@ import errno
 import json
 import os
 import stat
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -23,7 +24,6 @@ from containers import (
     read_context,
     software_serial,
 )
-from xmlgate import Limits
 
 Refused = Callable[..., ContainerError]
 
@@ -216,7 +216,7 @@ def test_a_full_container_can_load_the_chain_that_makes_room(
 def test_a_state_whose_context_would_be_too_large_is_refused(
     refused: Refused, container: Container, seller: vendor.Vendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(containers.container, "CONTEXT_LIMITS", Limits(max_bytes=4000))
+    monkeypatch.setattr(containers.container, "LARGEST_CONTEXT", 4000)
     context = vendor.context_of(container)
     state = tuple(vendor.entry(f"L{number:02d}") for number in range(12))
     file = seller.file(seller.reset(context, state))
@@ -226,9 +226,10 @@ def test_a_state_whose_context_would_be_too_large_is_refused(
 
 def test_the_largest_state_fits_into_a_context(container: Container, seller: vendor.Vendor) -> None:
     # Each licence stands in the listing and in the last step, so the context holds everything twice.
-    state = tuple(vendor.entry(f"{number:04d}") for number in range(500))
+    state = tuple(vendor.entry(f"{number:04d}") for number in range(containers.container.CAPACITY))
     result = container.import_update(seller.file(seller.reset(vendor.context_of(container), state)))
     assert read_context(result.receipt).listing == state
+    assert len(b64encode(container.context(vendor.FIRM))) < 250 * 1024
 
 
 def test_another_container_at_the_same_path_is_noticed(

@@ -219,5 +219,5 @@ class Transfers(RuleBasedStateMachine):
         self.devices.append(Device(path, self._open(path), device.model))
 
 
-Transfers.TestCase.settings = settings(derandomize=True, deadline=None, max_examples=100, stateful_step_count=30)
+Transfers.TestCase.settings = settings(derandomize=True, deadline=None, max_examples=70, stateful_step_count=30)
 TestTransfers = Transfers.TestCase
