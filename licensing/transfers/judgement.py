@@ -99,7 +99,7 @@ def newest(container: ContainerRow, context: Context) -> tuple[int, bytes]:
     A context from below base may be a copy's, however high its number: a step bound to it would load in the copy and
     not in the container that was accepted.
     """
-    if context.export > container.newest_export:
+    if context.counter >= container.base and context.export > container.newest_export:
         return context.export, context.nonce
     return container.newest_export, container.newest_nonce
 
