@@ -29,7 +29,8 @@ def firm_code_uri(firm_code: int) -> str:
 def load_trust(pem: bytes) -> tuple[x509.Certificate, ...]:
     """Return the root certificates of a PEM file.
 
-    Raises ContainerError `TrustWrong` if there is none, or one that is no certificate authority.
+    Raises ContainerError `TrustWrong` if there is none, or one that is no certificate authority or whose subject cannot
+    be read.
     """
     try:
         roots = tuple(x509.load_pem_x509_certificates(pem))
@@ -66,6 +67,8 @@ def firm_certificate_key(
 
 
 def _is_authority(root: x509.Certificate) -> bool:
+    # A name is decoded only when it is asked for, and a root without a readable one could not be shown.
+    root.subject.rfc4514_string()
     return root.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
 
 

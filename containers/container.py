@@ -140,7 +140,8 @@ class Container:
             receipt = self._render(update.firm_code, firm)
             if len(receipt) > LARGEST_CONTEXT:
                 raise ContainerError(
-                    "ContainerFull", f"the container's context would be larger than {LARGEST_CONTEXT} bytes"
+                    "ContainerFull",
+                    f"the container's context would be larger than {LARGEST_CONTEXT} bytes; return some licences first",
                 )
             certified = _latest(memory.certified_time, (step.issued for step in outcome.applied))
             after = replace(memory.with_firm(update.firm_code, firm), certified_time=certified)

@@ -46,8 +46,12 @@ def import_steps(
             continue
         after = _applied(after, signed)
         applied.append(signed.step)
-    if len(after.state) > capacity:
-        raise ContainerError("ContainerFull", f"the container holds at most {capacity} licences of a firm code")
+    # Judged only when something was applied: nothing new is success, also in a container that was made smaller.
+    if applied and len(after.state) > capacity:
+        raise ContainerError(
+            "ContainerFull",
+            f"the container holds at most {capacity} licences of a firm code; return some licences first",
+        )
     return Outcome(memory=after, applied=tuple(applied), skipped=len(update.steps) - len(applied))
 
 

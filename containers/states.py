@@ -116,7 +116,8 @@ def octets_of(element: etree._Element) -> bytes:
 
 def moment_of(element: etree._Element) -> datetime:
     """Return the time of a valid time element, aware and in UTC."""
-    return datetime.fromisoformat(content(element))
+    # The schema collapses white space before it judges a time. It is refused with the form, not here.
+    return datetime.fromisoformat(content(element).strip())
 
 
 _by_license_id = attrgetter("license_id")

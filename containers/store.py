@@ -15,12 +15,14 @@ _OWNER_ONLY = 0o600
 
 
 class Store:
-    """The file at `path`, beside `<path>.lock` and, while it is written, `<path>.new`."""
+    """The file that `path` leads to, beside `<path>.lock` and, while it is written, `<path>.new`."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._lock = path.with_name(path.name + ".lock")
-        self._new = path.with_name(path.name + ".new")
+        # One file is one container, whichever link leads to it and wherever the process goes: a rename would replace
+        # the link, two names would have two locks, and then one number would be exported twice.
+        self._path = path.resolve()
+        self._lock = self._path.with_name(self._path.name + ".lock")
+        self._new = self._path.with_name(self._path.name + ".new")
 
     @contextmanager
     def locked(self) -> Iterator[None]:
