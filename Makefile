@@ -30,7 +30,7 @@ generate: setup
 
 check: lint types test
 
-# Kills, soaks, fuzzing. Resumable; counts are options: make long LONG_OPTIONS="--kills 1000 --examples 100000"
+# Kills, soaks, fuzzing. Resumable; counts are options: make long LONG_OPTIONS="--kills 1000 --seed 8 --fuzz 200000 --fuzz-from 60000"
 long: setup system-packages
 	.venv/bin/pytest -q -m long -s $(LONG_OPTIONS)
 

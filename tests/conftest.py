@@ -6,3 +6,5 @@ import pytest
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kills", type=int, default=100, help="how often the server is killed (make long)")
     parser.addoption("--seed", type=int, default=1, help="the seed of random moments (make long)")
+    parser.addoption("--fuzz", type=int, default=50_000, help="how many mutated messages are sent (make long)")
+    parser.addoption("--fuzz-from", type=int, default=10_000, help="the first seed of mutated messages (make long)")

@@ -6,6 +6,7 @@ import json
 import random
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
@@ -85,11 +86,12 @@ def check_answer(service: str, status: int, body: bytes) -> None:
         SCHEMAS[service].assertValid(detail[0])
 
 
-async def test_mutated_messages_over_tcp(server: Server) -> None:
+async def fuzzed(server: Server, numbers: range) -> None:
+    """Send one mutated message for each seed; a failure names its seed, which replays it."""
     placed = await server.post("sales", envelope(order("h-0", quantity=5)))
     ticket = placed.payload.findtext(".//{urn:opendepot:sales:1}ticket")
     starts = seeds(server, ticket)
-    for seed in range(1500):
+    for seed in numbers:
         rng = random.Random(seed)
         service, data = rng.choice(starts)
         version = Version.SOAP12 if Version.SOAP12.encode() in data else Version.SOAP11
@@ -98,7 +100,21 @@ async def test_mutated_messages_over_tcp(server: Server) -> None:
             check_answer(service, received.status, received.body)
         except Exception as error:
             raise AssertionError(f"seed {seed}") from error
+        if seed % 10_000 == 9_999:
+            print(f"  {seed + 1} messages; resume with --fuzz-from {seed + 1}")
     check_log(server)
+
+
+async def test_mutated_messages_over_tcp(server: Server) -> None:
+    await fuzzed(server, range(1500))
+
+
+@pytest.mark.long
+@pytest.mark.timeout(7200)
+async def test_many_mutated_messages_over_tcp(server: Server, pytestconfig: pytest.Config) -> None:
+    begin, count = pytestconfig.getoption("--fuzz-from"), pytestconfig.getoption("--fuzz")
+    print(f"seeds {begin} to {begin + count - 1}")
+    await fuzzed(server, range(begin, begin + count))
 
 
 def check_log(server: Server) -> None:
