@@ -56,6 +56,9 @@ def firm_certificate_key(
         key = certificate.public_key()
     except _UNREADABLE:
         raise _wrong("a step's certificate cannot be read") from None
+    # The signature's count of unused bits is outside what is signed, and the parser lets some of its values pass.
+    if not der.endswith(b"\x00" + certificate.signature):
+        raise _wrong("a step's certificate is not in its one encoding (DER)")
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise _wrong("a step's certificate must hold a P-256 key")
     issuers = [root for root in trust if _issued(root, certificate)]
