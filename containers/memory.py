@@ -41,7 +41,7 @@ class FirmMemory:
     def exported(self, seen: Seen) -> bool:
         """Return whether `seen` names one of the container's own exports."""
         begin = (seen.export - 1) * NONCE_BYTES
-        return self.nonces[begin : begin + NONCE_BYTES] == seen.nonce
+        return begin >= 0 and self.nonces[begin : begin + NONCE_BYTES] == seen.nonce
 
     def with_export(self, nonce: bytes) -> "FirmMemory":
         """Return the memory with one export more."""
