@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from weakref import WeakValueDictionary
 
 from cryptography.x509 import Certificate
 
@@ -80,6 +81,7 @@ class Depot:
         self._box = box
         self._trust = trust
         self._clock = clock
+        self._turns: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
 
     async def get_ticket(self, *, tickets: tuple[str, ...]) -> TicketOverview:
         """Give the licences of tickets, each once, in the order of the tickets. Raises TicketUnknown."""
@@ -111,15 +113,24 @@ class Depot:
         """
         text = normalise_ticket(ticket)
         read = await self._read(context, path="context")
-        key = self._key(read, GET_LICENSE_UPDATE, text, targets)
+        key, lookup = self._key(read, GET_LICENSE_UPDATE, text, targets), self._vault.index("ticket", text)
         query = LoadTransfer(
             serial=read.serial,
             firm_code=read.firm_code,
             context_counter=read.counter,
             export=read.export,
             key=key,
-            ticket_lookup=self._vault.index("ticket", text),
+            ticket_lookup=lookup,
         )
+        # Row versions decide, within a process as between processes. But of many that collect from one ticket at once
+        # only one can win each time, so those of this process take turns instead of losing again and again.
+        async with self._turns.setdefault(lookup, asyncio.Lock()):
+            return await self._collected(read, query, targets, key, user)
+
+    async def _collected(
+        self, read: Context, query: LoadTransfer, targets: tuple[Target, ...], key: bytes, user: str | None
+    ) -> UpdateAnswer:
+        """Decide and write, again until nothing has moved in between."""
         for _ in range(MOST_TRIES):
             view = await self._storage.query(query)
             if view.transfer is not None:

@@ -74,7 +74,8 @@ def plan_receipt(container: ContainerRow, context: Context, view: TransferView) 
 
 def plan_update(container: ContainerRow, context: Context, view: TransferView, wish: Wish, *, now: datetime) -> Plan:
     """Take a receipt, then put the vendor's difference and the wish behind what is reserved (section 3)."""
-    row = plan_receipt(container, context, view).container
+    receipt = plan_receipt(container, context, view)
+    row = receipt.container
     before = {placement.license_id: placement.wanted for placement in view.placements}
     builder = _Steps(row=row, now=now)
     if row.epoch < view.current_epoch:
@@ -83,7 +84,7 @@ def plan_update(container: ContainerRow, context: Context, view: TransferView, w
         builder.change(vendor_state(before, view.licenses))
     after, refusal = before, None
     try:
-        targets = _targets(row, view, wish, before)
+        targets = _targets(receipt, view, wish, before)
         if not any(targets.values()) and not builder.leads_somewhere(context):
             raise NothingFree(_ALL_ELSEWHERE)
         after = {**before, **targets}
@@ -102,15 +103,17 @@ def plan_update(container: ContainerRow, context: Context, view: TransferView, w
     )
 
 
-def _targets(row: ContainerRow, view: TransferView, wish: Wish, before: dict[str, int]) -> dict[str, int]:
+def _targets(receipt: Plan, view: TransferView, wish: Wish, before: dict[str, int]) -> dict[str, int]:
     """Give the quantity that each wished licence shall have here afterwards. Raises the wish's refusal."""
     uses = {use.license.license_id: use for use in view.licenses}
-    chosen = _chosen(row, view.licenses, wish)
-    here = {placement.license_id: placement for placement in view.placements}
+    chosen = _chosen(receipt.container, view.licenses, wish)
+    known = {placement.license_id: placement for placement in view.placements}
+    here = known | {placement.license_id: placement for placement in receipt.placements}
     found: dict[str, int] = {}
     for place, target in enumerate(chosen, start=1):
         there = before.get(target.license_id, 0)
-        most = max(there, _most(uses[target.license_id], here.get(target.license_id)))
+        use, counted = uses[target.license_id], known.get(target.license_id)
+        most = max(there, _most(use, counted, here.get(target.license_id)))
         quantity = most if target.quantity is None else max(there, target.quantity)
         if quantity > most:
             raise NothingFree(
@@ -152,12 +155,16 @@ def _chosen(row: ContainerRow, uses: Sequence[LicenseUse], wish: Wish) -> tuple[
     return wish.targets
 
 
-def _most(use: LicenseUse, here: Placement | None) -> int:
-    """Give the greatest quantity that this container may want: room in both sums (section 3, step 4)."""
+def _most(use: LicenseUse, counted: Placement | None, here: Placement | None) -> int:
+    """Give the greatest quantity that this container may want: room in both sums (section 3, step 4).
+
+    `counted` is the placement here as the sums of `use` hold it, `here` the same after the receipt: what that has freed
+    was here, and may be had again only where the sums leave room for it.
+    """
     quantity = use.license.quantity
-    wanted_here, occupied_here = (here.wanted, here.occupied) if here else (0, 0)
-    room_wanted = quantity - (use.wanted - wanted_here)
-    room_occupied = max(occupied_here, quantity - (use.occupied - occupied_here))
+    wanted_counted, occupied_counted = (counted.wanted, counted.occupied) if counted else (0, 0)
+    room_wanted = quantity - (use.wanted - wanted_counted)
+    room_occupied = max(here.occupied if here else 0, quantity - (use.occupied - occupied_counted))
     return max(0, min(room_wanted, room_occupied))
 
 
