@@ -79,11 +79,11 @@ async def _stocked(settings: Settings) -> str:
 
 async def _cycle(up: Serving, folder: Path, api_key: str) -> None:
     """Order, look, collect, confirm; then order again on the same ticket and collect that too."""
+    run = secrets.token_hex(4)
     async with (
         SalesClient(up.url, api_key=api_key, on_exchange=_show) as shop,
         DepotClient(up.url, on_exchange=_show) as licensee,
     ):
-        run = secrets.token_hex(4)
         _step("The shop orders two pieces of one item and receives a ticket")
         receipt = await shop.create_order(
             sales.CreateOrderRequest(
@@ -94,32 +94,13 @@ async def _cycle(up: Serving, folder: Path, api_key: str) -> None:
         )
         _step("The application looks at the ticket")
         await licensee.get_ticket(receipt.ticket)
-
-        path = folder / f"container-{run}.json"
         container = Container.create(
-            path,
+            folder / f"container-{run}.json",
             trust_pem=(folder / VENDOR_CERTIFICATE).read_bytes(),
             clock=utc_now,
             random=secrets.token_bytes,
         )
-        _step(f"The application makes a container ({container.serial}) and exports its context")
-        context = container.context(FIRM_CODE)
-        _step("It sends ticket and context, and gets a signed update file; one piece of two")
-        result = await licensee.get_license_update(
-            depot.GetLicenseUpdateRequest(
-                ticket=receipt.ticket,
-                license=(
-                    depot.LicenseTarget(
-                        license_id=receipt.license[0].license_id, target=depot.TargetQuantity(quantity=1)
-                    ),
-                ),
-                context=context,
-            )
-        )
-        imported = container.import_update(result.update or b"")
-        _step(f"It imports the file ({imported.applied} steps applied) and returns the receipt")
-        await licensee.confirm_license_update(imported.receipt)
-
+        await _collect_one(licensee, receipt, container)
         _step("The shop orders again on the same ticket, by originalOrderNumber")
         second = await shop.create_order(
             sales.CreateOrderRequest(
@@ -129,14 +110,33 @@ async def _cycle(up: Serving, folder: Path, api_key: str) -> None:
             )
         )
         _expect(second.ticket == receipt.ticket, "the second order is on the same ticket")
-        _step("The application collects all that is free: context, update, import and receipt in one call of the SDK")
-        (collected,) = await licensee.collect(receipt.ticket, container)
-        for entry in collected.listing:
-            typer.echo(f"   {container.serial} holds {entry.quantity} x {entry.item_number}")
+        await _collect_rest(licensee, receipt, container)
         _step("The shop sees that everything was collected and confirmed")
         order = await shop.get_order(sales.GetOrderRequest(order_id=receipt.order_id))
         _expect([x.confirmed for x in order.license] == [2], "both pieces are confirmed")
-        typer.secho("\nDone: ordered twice, collected twice, confirmed.", bold=True)
+    typer.secho("\nDone: ordered twice, collected twice, confirmed.", bold=True)
+
+
+async def _collect_one(licensee: DepotClient, receipt: sales.OrderReceipt, container: Container) -> None:
+    """Collect one piece message by message: context, update, import, receipt."""
+    _step(f"The application makes a container ({container.serial}) and exports its context")
+    context = container.context(FIRM_CODE)
+    _step("It sends ticket and context, and gets a signed update file; one piece of two")
+    one = depot.LicenseTarget(license_id=receipt.license[0].license_id, target=depot.TargetQuantity(quantity=1))
+    result = await licensee.get_license_update(
+        depot.GetLicenseUpdateRequest(ticket=receipt.ticket, license=(one,), context=context)
+    )
+    imported = container.import_update(result.update or b"")
+    _step(f"It imports the file ({imported.applied} steps applied) and returns the receipt")
+    await licensee.confirm_license_update(imported.receipt)
+
+
+async def _collect_rest(licensee: DepotClient, receipt: sales.OrderReceipt, container: Container) -> None:
+    """Collect all that is free by one call of the SDK."""
+    _step("The application collects all that is free: context, update, import and receipt in one call of the SDK")
+    (collected,) = await licensee.collect(receipt.ticket, container)
+    for entry in collected.listing:
+        typer.echo(f"   {container.serial} holds {entry.quantity} x {entry.item_number}")
 
 
 def _step(text: str) -> None:
