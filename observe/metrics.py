@@ -31,6 +31,13 @@ class Metrics:
         self._request_bytes = Histogram(
             "opendepot_request_bytes", "Size of request bodies.", ["service"], buckets=_BYTES, registry=registry
         )
+        self.connections = Gauge("opendepot_connections", "Connections that are open now.", registry=registry)
+        self.http_refused = Counter(
+            "opendepot_http_refused",
+            "What never became an exchange: no request, slow or too many connections. Status 0: it got no answer.",
+            ["status", "reason"],
+            registry=registry,
+        )
         self.in_flight = Gauge("opendepot_exchanges_in_flight", "Exchanges that are running now.", registry=registry)
         self.ready = Gauge("opendepot_ready", "1 if the last readiness check passed, else 0.", registry=registry)
 

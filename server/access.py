@@ -39,13 +39,8 @@ def gate_a(*, content_type: str | None, content_encoding: str | None, declared: 
     if (content_encoding or "identity").strip().lower() != "identity":
         raise SoapError("ContentEncodingRefused", "send the body without Content-Encoding", version=kind.version)
     if declared is not None and declared > most:
-        raise too_large(most, kind)
+        raise SoapError("TooLarge", f"the body is larger than {most} bytes", version=kind.version)
     return kind
-
-
-def too_large(most: int, kind: ContentType) -> SoapError:
-    """Give the refusal of a body that is larger than `most` bytes."""
-    return SoapError("TooLarge", f"the body is larger than {most} bytes", version=kind.version)
 
 
 class GateB:

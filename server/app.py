@@ -1,8 +1,9 @@
 """The composition root: settings to services that can be served. Nothing else in the server builds anything."""
 
+import posixpath
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from importlib.metadata import version
 from types import ModuleType
 from typing import TextIO
 
+import wsdl
 from containers import ContainerError, FirmSecurityBox, SoftwareBox, load_trust
 from licensing.catalogue import Catalogue
 from licensing.depot import Depot
@@ -22,7 +24,8 @@ from server.errors import SettingsError
 from server.handlers import handlers_of
 from server.handlers.base import Services
 from server.settings import Settings, read_secret
-from soap import Engine, flattened_wsdl, load_contract
+from server.transport import SoapApplication
+from soap import Contract, Engine, flattened_wsdl, load_contract, schema_locations
 from soap.messages import depot, sales
 from storage import Storage, open_storage
 from storage.commands import InitialiseServer
@@ -132,8 +135,7 @@ async def _own_database(storage: Storage, vault: Vault, clock: Clock) -> None:
 class Application:
     """What the listeners serve."""
 
-    services: tuple[Service, ...]
-    dispatcher: Dispatcher
+    soap: SoapApplication
     health: Health
     metrics: Metrics
     events: EventLog
@@ -160,11 +162,11 @@ def build_application(
         monotonic=monotonic,
         random=random,
         max_body_bytes=settings.max_body_bytes,
-        exchange_seconds=settings.exchange_seconds,
+        body_seconds=settings.body_seconds,
     )
+    services = tuple(_service(published, settings, public_url) for published in PUBLISHED)
     return Application(
-        services=tuple(_service(published, settings, public_url) for published in PUBLISHED),
-        dispatcher=dispatcher,
+        soap=SoapApplication(services, dispatcher, events=events, metrics=metrics),
         health=Health(
             {"storage": core.storage.ready, "firm_security_box": _signing(core.box)}, seconds=READINESS_SECONDS
         ),
@@ -181,9 +183,16 @@ def _service(published: Published, settings: Settings, public_url: str) -> Servi
             contract, published.messages, limits=settings.xml_limits, validate_answers=settings.validate_answers
         ),
         handlers=handlers_of(contract),
-        wsdl=flattened_wsdl(contract, address=public_url + published.path),
+        documents=_documents(published, contract, public_url),
         identified=published.identified,
     )
+
+
+def _documents(published: Published, contract: Contract, public_url: str) -> Mapping[str, bytes]:
+    """Give what GET answers: the flattened WSDL, and the schema files as they are published."""
+    folder = posixpath.dirname(published.wsdl)
+    schemas = {f"xsd={name}": wsdl.read(f"{folder}/{name}") for name in schema_locations(contract)}
+    return {"wsdl": flattened_wsdl(contract, address=public_url + published.path), **schemas}
 
 
 def _signing(box: FirmSecurityBox) -> Callable[[], Awaitable[None]]:

@@ -1,36 +1,40 @@
-"""One exchange from admission to answer: the stages in order, the deadline, the fault, the one event."""
+"""One exchange from admission to answer: the stages in order, the fault, the one event."""
 
 import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from observe import EventLog, Metrics
 from server.access import Caller, GateB, gate_a
-from server.errors import DeadlinePassed, NotIdentified
+from server.errors import BodyTooSlow, DeadlinePassed, NotIdentified
 from server.faults import fault_for
 from server.handlers.base import Call, Handler, Services
+from server.http.answers import Answer
+from server.http.application import Peer, Trouble
+from server.http.head import Head
 from soap import Engine, Exchange, Received, Reply, SoapError, Stage, Version
 
 ResultT = TypeVar("ResultT")
 
 OFF_LOOP_BYTES = 64 * 1024
-"""Bodies above this are parsed, validated and decoded in a thread, so that they do not hold up other exchanges."""
+"""Bodies above this are parsed, validated, decoded and answered in a thread, so that they hold up nobody else."""
 
-NO_HEADERS: Mapping[str, str] = {}
-CHALLENGE: Mapping[str, str] = {
-    "WWW-Authenticate": 'Bearer realm="opendepot", Basic realm="opendepot", charset="UTF-8"'
-}
+CHALLENGE = (("www-authenticate", 'Bearer realm="opendepot", Basic realm="opendepot", charset="UTF-8"'),)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Service:
-    """A SOAP service of this process. `identified`: a shop must prove who it is."""
+    """A SOAP service of this process.
+
+    `identified`: a shop must prove who it is. `documents`: what GET gives, by the query in lower case (`wsdl`,
+    `xsd=sales.xsd`).
+    """
 
     path: str
     engine: Engine
     handlers: Mapping[str, Handler]
-    wsdl: bytes
+    documents: Mapping[str, bytes]
     identified: bool
 
     @property
@@ -39,44 +43,8 @@ class Service:
         return self.engine.contract.name
 
 
-class Incoming(Protocol):
-    """A request as a shell gives it: what stood in the HTTP header, and a way to read the body."""
-
-    content_type: str | None
-    content_encoding: str | None
-    content_length: int | None
-    soap_action: str | None
-    authorization: str | None
-    peer: str
-
-    async def read(self, most: int) -> bytes:
-        """Read the body. Raises `soap.SoapError` TooLarge, `server.errors.BodyTooSlow`, ConnectionError."""
-        ...
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
-    """What a shell sends back."""
-
-    reply: Reply
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(kw_only=True, slots=True)
-class _Running:
-    """What becomes known of an exchange while it runs."""
-
-    service: Service
-    reference: str
-    version: Version = Version.SOAP11
-    operation: str = ""
-    request_bytes: int = 0
-    caller: Caller | None = None
-    exchange: Exchange = field(default_factory=Exchange)
-
-
 class Dispatcher:
-    """Carries out exchanges, each with its own reference in log and fault."""
+    """Opens exchanges, each with its own reference in log and fault, and holds what they need."""
 
     def __init__(
         self,
@@ -88,121 +56,167 @@ class Dispatcher:
         monotonic: Callable[[], float],
         random: Callable[[int], bytes],
         max_body_bytes: int,
-        exchange_seconds: float,
+        body_seconds: float,
     ) -> None:
-        self._gate_b = gate_b
-        self._services = services
-        self._events = events
-        self._metrics = metrics
-        self._monotonic = monotonic
-        self._random = random
-        self._max_body_bytes = max_body_bytes
-        self._exchange_seconds = exchange_seconds
+        self.gate_b = gate_b
+        self.services = services
+        self.events = events
+        self.metrics = metrics
+        self.monotonic = monotonic
+        self.random = random
+        self.max_body_bytes = max_body_bytes
+        self.body_seconds = body_seconds
 
-    async def exchange(self, service: Service, incoming: Incoming) -> Answer:
-        """Answer one request, with a fault if need be. Raises only CancelledError and ConnectionError."""
-        running = _Running(service=service, reference=self._random(8).hex())
-        started = self._monotonic()
-        outcome, status = "aborted", 0
-        self._metrics.in_flight.inc()
+    def open(self, service: Service, head: Head, peer: Peer) -> "SoapExchange | Answer":
+        """Admit a request by its head, or answer it with a fault."""
+        exchange = SoapExchange(self, service, head, peer)
         try:
-            answer, outcome = await self._answered(running, incoming)
-            status = answer.reply.status
-            running.exchange.to(Stage.SENT)
-        except (asyncio.CancelledError, ConnectionError):
-            running.exchange.to(Stage.ABORTED)
-            raise
-        else:
+            exchange.admit()
+        except SoapError as error:
+            answer = exchange.faulted(error)
+            exchange.sent()
             return answer
-        finally:
-            seconds = self._monotonic() - started
-            self._metrics.in_flight.dec()
-            self._metrics.exchanged(
-                service=service.name,
-                operation=running.operation,
-                outcome=outcome,
-                seconds=seconds,
-                request_bytes=running.request_bytes,
-            )
-            self._log(running, incoming, outcome=outcome, status=status, seconds=seconds)
+        return exchange
 
-    async def _answered(self, running: _Running, incoming: Incoming) -> tuple[Answer, str]:
+
+class SoapExchange:
+    """One SOAP exchange. The shell gives it a body, or tells its trouble, and at the end how it ended."""
+
+    def __init__(self, dispatcher: Dispatcher, service: Service, head: Head, peer: Peer) -> None:
+        self._dispatcher = dispatcher
+        self._service = service
+        self._head = head
+        self._peer = peer
+        self._stages = Exchange()
+        self._reference = dispatcher.random(8).hex()
+        self._started = dispatcher.monotonic()
+        self._version = Version.SOAP11
+        self._operation = ""
+        self._request_bytes = 0
+        self._caller: Caller | None = None
+        self._outcome = "ok"
+        self._status = 0
+        dispatcher.metrics.in_flight.inc()
+
+    @property
+    def most(self) -> int:
+        """The greatest body that is admitted, in bytes."""
+        return self._dispatcher.max_body_bytes
+
+    def admit(self) -> None:
+        """Pass gate A. Raises SoapError."""
+        fields = self._head.fields
+        self._version = gate_a(
+            content_type=fields.get("content-type"),
+            content_encoding=fields.get("content-encoding"),
+            declared=self._head.length,
+            most=self.most,
+        ).version
+
+    def run(self, body: bytes) -> Coroutine[Any, Any, Answer]:
+        """Give what answers the request, with a fault if need be."""
+        return self._answered(body)
+
+    async def _answered(self, body: bytes) -> Answer:
         try:
-            return Answer(reply=await self._in_time(running, incoming)), "ok"
-        except ConnectionError:
-            raise
+            reply = await self._carried_out(body)
         except Exception as error:  # noqa: BLE001  the rim: any error ends as a fault with a reference
-            return self._faulted(running, error)
+            return self.faulted(error)
+        self._status = reply.status
+        return Answer(status=reply.status, content_type=reply.content_type, body=reply.body)
 
-    def _faulted(self, running: _Running, error: Exception) -> tuple[Answer, str]:
-        fault = fault_for(error, reference=running.reference)
+    def refuse(self, trouble: Trouble) -> Answer:
+        """Give the fault for a trouble of the shell's."""
+        match trouble:
+            case Trouble.BODY_TOO_LARGE:
+                error: Exception = SoapError("TooLarge", f"the body is larger than {self.most} bytes")
+            case Trouble.BODY_TOO_SLOW:
+                error = BodyTooSlow(f"the body did not arrive within {self._dispatcher.body_seconds:g} s")
+            case Trouble.DEADLINE_PASSED:
+                error = DeadlinePassed("the exchange took too long; it may have been carried out")
+        return self.faulted(error)
+
+    def faulted(self, error: Exception) -> Answer:
+        """Give the fault for an error."""
+        fault = fault_for(error, reference=self._reference)
         if fault.code == "Internal":
-            self._events.failure("internal_error", error, reference=running.reference, service=running.service.name)
+            self._dispatcher.events.failure(
+                "internal_error", error, reference=self._reference, service=self._service.name
+            )
         if isinstance(error, SoapError) and error.version is not None:
-            running.version = error.version
-        running.exchange.to(Stage.FAULTING)
-        reply = running.service.engine.fault(fault, version=running.version)
-        return Answer(reply=reply, headers=CHALLENGE if isinstance(error, NotIdentified) else NO_HEADERS), fault.code
-
-    async def _in_time(self, running: _Running, incoming: Incoming) -> Reply:
-        deadline = asyncio.timeout(self._exchange_seconds)
-        try:
-            async with deadline:
-                return await self._carried_out(running, incoming)
-        except TimeoutError as error:
-            if not deadline.expired():
-                raise
-            raise DeadlinePassed("the exchange took too long; it may have been carried out") from error
-
-    async def _carried_out(self, running: _Running, incoming: Incoming) -> Reply:
-        """Pass all stages, in the order of design section 3."""
-        service, exchange = running.service, running.exchange
-        engine = service.engine
-        kind = gate_a(
-            content_type=incoming.content_type,
-            content_encoding=incoming.content_encoding,
-            declared=incoming.content_length,
-            most=self._max_body_bytes,
+            self._version = error.version
+        self._stages.to(Stage.FAULTING)
+        reply = self._service.engine.fault(fault, version=self._version)
+        self._outcome, self._status = fault.code, reply.status
+        return Answer(
+            status=reply.status,
+            content_type=reply.content_type,
+            body=reply.body,
+            fields=CHALLENGE if isinstance(error, NotIdentified) else (),
         )
-        running.version = kind.version
-        body = await incoming.read(self._max_body_bytes)
-        running.request_bytes = len(body)
-        exchange.to(Stage.ADMITTED)
+
+    async def _carried_out(self, body: bytes) -> Reply:
+        """Pass all stages, in the order of design section 3."""
+        dispatcher, service, stages, fields = self._dispatcher, self._service, self._stages, self._head.fields
+        engine = service.engine
+        self._request_bytes = len(body)
+        stages.to(Stage.ADMITTED)
         off_loop = len(body) > OFF_LOOP_BYTES
         received = await _on(
             off_loop,
-            lambda: engine.open(body, content_type=incoming.content_type, soap_action=incoming.soap_action),
+            lambda: engine.open(body, content_type=fields.get("content-type"), soap_action=fields.get("soapaction")),
         )
-        running.version, running.operation = received.version, received.operation.name
-        running.caller = await self._gate_b.admit(
-            received, authorization=incoming.authorization, identified=service.identified
+        self._version, self._operation = received.version, received.operation.name
+        self._caller = await dispatcher.gate_b.admit(
+            received, authorization=fields.get("authorization"), identified=service.identified
         )
-        exchange.to(Stage.AUTHENTICATED)
+        stages.to(Stage.AUTHENTICATED)
         message = await _on(off_loop, lambda: engine.decode(received))
-        exchange.to(Stage.VALIDATED)
-        return await self._handled(running, received, Call(message=message, caller=running.caller))
+        stages.to(Stage.VALIDATED)
+        return await self._handled(received, Call(message=message, caller=self._caller), off_loop=off_loop)
 
-    async def _handled(self, running: _Running, received: Received, call: Call[object]) -> Reply:
-        running.exchange.to(Stage.RUNNING)
-        answer = await running.service.handlers[received.operation.name](call, self._services)
-        reply = running.service.engine.encode(received, answer)
-        running.exchange.to(Stage.ANSWERING)
+    async def _handled(self, received: Received, call: Call[object], *, off_loop: bool) -> Reply:
+        self._stages.to(Stage.RUNNING)
+        service = self._service
+        answer = await service.handlers[received.operation.name](call, self._dispatcher.services)
+        reply = await _on(off_loop, lambda: service.engine.encode(received, answer))
+        self._stages.to(Stage.ANSWERING)
         return reply
 
-    def _log(self, running: _Running, incoming: Incoming, *, outcome: str, status: int, seconds: float) -> None:
-        shop = None if running.caller is None else running.caller.identified_shop
-        self._events.info(
+    def sent(self) -> None:
+        """The network has taken the whole answer."""
+        self._stages.to(Stage.SENT)
+        self._over(self._outcome, self._status)
+
+    def aborted(self) -> None:
+        """The connection ended before the answer was taken."""
+        self._stages.to(Stage.ABORTED)
+        self._over("aborted", 0)
+
+    def _over(self, outcome: str, status: int) -> None:
+        dispatcher, service = self._dispatcher, self._service.name
+        seconds = dispatcher.monotonic() - self._started
+        dispatcher.metrics.in_flight.dec()
+        dispatcher.metrics.exchanged(
+            service=service,
+            operation=self._operation,
+            outcome=outcome,
+            seconds=seconds,
+            request_bytes=self._request_bytes,
+        )
+        shop = None if self._caller is None else self._caller.identified_shop
+        dispatcher.events.info(
             "exchange",
-            reference=running.reference,
-            service=running.service.name,
-            operation=running.operation,
-            version="1.1" if running.version is Version.SOAP11 else "1.2",
-            peer=incoming.peer,
+            reference=self._reference,
+            service=service,
+            operation=self._operation,
+            version="1.1" if self._version is Version.SOAP11 else "1.2",
+            peer=self._peer.address,
             shop=None if shop is None else shop.name,
-            stage=running.exchange.reached.value,
+            stage=self._stages.reached.value,
             outcome=outcome,
             status=status,
-            request_bytes=running.request_bytes,
+            request_bytes=self._request_bytes,
             milliseconds=round(seconds * 1000, 3),
         )
 

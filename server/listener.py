@@ -1,24 +1,27 @@
-"""Sockets, the two listeners, signals and the drain."""
+"""Sockets and the two listeners of one process: SOAP on the shell of `server.http`, the operator's on aiohttp."""
 
 import asyncio
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
 from typing import TextIO
 
 from aiohttp import web
 
 from server.admin import admin_application
-from server.app import Application, build_application, opened_core
+from server.app import Application, build_application, opened_core, utc_now
 from server.errors import SettingsError
+from server.http.accepting import Acceptor, Entrance
+from server.http.keeper import Keeper
 from server.settings import Settings
-from server.transport import soap_application
+from server.tls import tls_context
 
-LINGERING_SECONDS = 2.0
-"""How long the rest of a refused body is read, so that the client sees the fault and not a reset connection."""
+BACKLOG = 4096
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,40 +36,50 @@ class Serving:
     local_url: str
     admin_url: str
     application: Application
+    keeper: Keeper
 
 
 def bind(host: str, port: int, *, setting: str) -> socket.socket:
     """Open a listening socket. Raises SettingsError when the address cannot be used."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=1024)
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
         raise SettingsError(f"{setting}: cannot listen on {host} port {port}: {error.strerror or error}") from None
 
 
-def url_of(listening: socket.socket) -> str:
-    """Give the http URL of a listening socket."""
+def url_of(listening: socket.socket, *, secure: bool = False) -> str:
+    """Give the URL of a listening socket."""
     host, port = listening.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    scheme = "https" if secure else "http"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 @asynccontextmanager
 async def serving(settings: Settings, *, log: TextIO = sys.stderr) -> AsyncIterator[Serving]:
-    """Run a server until the block ends, then drain it: no new requests, running ones are finished.
+    """Run a server in this process until the block ends, then drain it.
 
     Raises SettingsError, `storage.errors.StorageError` or `soap.ContractError` when it cannot start.
     """
     soap_socket = bind(settings.host, settings.port, setting="host, port")
     admin_socket = bind(settings.admin_host, settings.admin_port, setting="admin_host, admin_port")
-    local_url = url_of(soap_socket)
+    local_url = url_of(soap_socket, secure=settings.tls_certificate_file is not None)
     url = settings.public_url or local_url
     try:
         async with opened_core(settings) as core:
             application = build_application(settings, core, public_url=url, log=log)
-            soap = soap_application(application.services, application.dispatcher, body_seconds=settings.body_seconds)
             admin = admin_application(application.health, application.metrics)
-            async with _site(soap, soap_socket, settings), _site(admin, admin_socket, settings):
-                up = Serving(url=url, local_url=local_url, admin_url=url_of(admin_socket), application=application)
+            async with (
+                site(admin, admin_socket),
+                soap_listener(settings, application, soap_socket, last=True) as keeper,
+            ):
+                up = Serving(
+                    url=url,
+                    local_url=local_url,
+                    admin_url=url_of(admin_socket),
+                    application=application,
+                    keeper=keeper,
+                )
                 application.events.info("serving", url=url, local_url=local_url, admin_url=up.admin_url)
                 yield up
                 application.events.info("draining")
@@ -77,16 +90,46 @@ async def serving(settings: Settings, *, log: TextIO = sys.stderr) -> AsyncItera
 
 
 @asynccontextmanager
-async def _site(application: web.Application, listening: socket.socket, settings: Settings) -> AsyncIterator[None]:
-    runner = web.AppRunner(
-        application,
-        access_log=None,
-        auto_decompress=False,
-        keepalive_timeout=settings.idle_seconds,
-        shutdown_timeout=settings.drain_seconds,
-        lingering_time=min(LINGERING_SECONDS, settings.body_seconds),
-        handler_cancellation=True,
+async def soap_listener(
+    settings: Settings, application: Application, listening: socket.socket, *, last: bool
+) -> AsyncIterator[Keeper]:
+    """Serve SOAP on a socket until the block ends, then drain. `last`: nobody else accepts on this socket then."""
+    keeper = Keeper(application.soap, limits=settings.connection_limits, clock=utc_now, monotonic=time.monotonic)
+    entrance = Entrance(
+        listening=listening,
+        tls=tls_context(settings),
+        handshake_seconds=settings.handshake_seconds,
+        proxied_from=_proxied_from(settings),
     )
+    acceptor = Acceptor(entrance, keeper)
+    application.metrics.connections.set_function(lambda: keeper.open_connections)
+    acceptor.start()
+    try:
+        yield keeper
+    finally:
+        await acceptor.stop(last=last)
+        cut = await keeper.drain(seconds=settings.drain_seconds)
+        if cut:
+            application.events.warning("drain_cut", connections=cut, after_seconds=settings.drain_seconds)
+
+
+def _proxied_from(settings: Settings) -> Callable[[str], bool] | None:
+    if not settings.proxy_protocol_from:
+        return None
+    networks = [ip_network(text) for text in settings.proxy_protocol_from]
+
+    def trusted(host: str) -> bool:
+        address = ip_address(host.partition("%")[0])
+        mapped = getattr(address, "ipv4_mapped", None)
+        return any((mapped or address) in network for network in networks)
+
+    return trusted
+
+
+@asynccontextmanager
+async def site(application: web.Application, listening: socket.socket) -> AsyncIterator[None]:
+    """Serve an aiohttp application on a socket until the block ends."""
+    runner = web.AppRunner(application, access_log=None, auto_decompress=False, shutdown_timeout=1.0)
     await runner.setup()
     try:
         await web.SockSite(runner, listening).start()

@@ -8,6 +8,7 @@ Relative paths in the TOML file start at its folder.
 import os
 import tomllib
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -17,10 +18,16 @@ from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSett
 
 from observe import LogFormat
 from server.errors import SettingsError
+from server.http.head import HeadLimits
+from server.http.keeper import ConnectionLimits
 from xmlgate import Limits
 
 ENVIRONMENT_PREFIX = "OPENDEPOT_"
 _TOML = "toml_values"
+_FILES = (Path, Path | None)
+
+LINGERING_SECONDS = 2.0
+"""How long the rest of a refused body is read, so that the client sees the fault and not a reset connection."""
 
 
 class Settings(BaseSettings):
@@ -64,11 +71,65 @@ class Settings(BaseSettings):
     max_attributes: int = Field(default=64, ge=8, description="Most attributes on one element.")
     max_namespaces: int = Field(default=64, ge=8, description="Most namespace declarations in scope.")
     max_name_bytes: int = Field(default=256, ge=64, description="Longest name of an element or attribute, in bytes.")
-    body_seconds: float = Field(default=10.0, gt=0, description="Time for a request's body to arrive, in seconds.")
+    max_head_bytes: int = Field(
+        default=16 * 1024, ge=1024, le=1024 * 1024, description="Greatest head of an HTTP request, in bytes."
+    )
+    max_head_fields: int = Field(default=64, ge=8, le=1000, description="Most fields in the head of an HTTP request.")
+    max_connections: int = Field(default=10_000, ge=1, description="Most connections of a worker at a time.")
+    max_connections_per_address: int = Field(
+        default=1_000,
+        ge=1,
+        description="Most connections of one client address at a time (IPv6: of one /64), in each worker. Proxies "
+        "that do not send PROXY protocol count as one client.",
+    )
+    max_requests_per_connection: int = Field(
+        default=100_000, ge=1, description="Most requests on one connection; the last answer closes it."
+    )
+    header_seconds: float = Field(
+        default=5.0, gt=0, description="Time for a request's head to arrive, and for the first one of a connection."
+    )
+    body_seconds: float = Field(
+        default=10.0,
+        gt=0,
+        description="Time for a request's body to arrive, in seconds. What arrives at the minimum rate gets longer.",
+    )
+    minimum_rate: int = Field(
+        default=1024,
+        ge=1,
+        description="Bytes a second that a body must arrive with, and an answer be taken with, once their time is up.",
+    )
     exchange_seconds: float = Field(
-        default=60.0, gt=0, description="Time for a whole exchange, in seconds; after it the caller is told to retry."
+        default=60.0,
+        gt=0,
+        description="Time from a request's first byte until its answer is ready; after it the caller is told to retry.",
     )
     idle_seconds: float = Field(default=30.0, gt=0, description="Time that a connection may be idle, in seconds.")
+    tls_certificate_file: Path | None = Field(
+        default=None,
+        description="PEM file with the server's certificate and those that lead to its root. With it the SOAP "
+        "services speak TLS 1.2 or later, and nothing else.",
+    )
+    tls_key_file: Path | None = Field(default=None, description="PEM file with the key of that certificate.")
+    tls_client_authorities_file: Path | None = Field(
+        default=None,
+        description="PEM file with the certificates of those who may certify clients. With it a client certificate is "
+        "asked for and, if one is sent, verified.",
+    )
+    tls_client_certificate_required: bool = Field(
+        default=False, description="Let nobody in without a client certificate."
+    )
+    handshake_seconds: float = Field(default=5.0, gt=0, description="Time for a TLS handshake, in seconds.")
+    proxy_protocol_from: tuple[str, ...] = Field(
+        default=(),
+        description="Networks, such as 10.0.0.0/28, of proxies that send PROXY protocol version 2. With it nobody "
+        "else can connect. For plain listeners only: put TLS at the proxy.",
+    )
+    workers: int = Field(
+        default=1, ge=1, le=256, description="Worker processes. One for each core that the server may use is right."
+    )
+    hang_seconds: float = Field(
+        default=30.0, gt=1, description="A worker that is stuck for so long is killed and replaced, in seconds."
+    )
     drain_seconds: float = Field(
         default=10.0, gt=0, description="Time that running exchanges get when the server is asked to stop, in seconds."
     )
@@ -101,6 +162,28 @@ class Settings(BaseSettings):
             raise ValueError("must hold {ticket} once, such as https://shop.example.com/collect#{ticket}")
         return value
 
+    @field_validator("proxy_protocol_from")
+    @classmethod
+    def _proxies_are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            try:
+                ip_network(text)
+            except ValueError as error:
+                raise ValueError(f"{error}; write a network such as 10.0.0.0/28 or an address") from None
+        return value
+
+    @model_validator(mode="after")
+    def _tls_is_whole(self) -> Self:
+        if (self.tls_certificate_file is None) != (self.tls_key_file is None):
+            raise ValueError("tls_certificate_file and tls_key_file belong together")
+        if self.tls_certificate_file is None and self.tls_client_authorities_file is not None:
+            raise ValueError("tls_client_authorities_file needs tls_certificate_file")
+        if self.tls_client_certificate_required and self.tls_client_authorities_file is None:
+            raise ValueError("tls_client_certificate_required needs tls_client_authorities_file")
+        if self.tls_certificate_file is not None and self.proxy_protocol_from:
+            raise ValueError("proxy_protocol_from is for plain listeners only; put TLS at the proxy")
+        return self
+
     @model_validator(mode="after")
     def _listeners_differ(self) -> Self:
         if self.port == self.admin_port != 0 and self.host == self.admin_host:
@@ -117,6 +200,22 @@ class Settings(BaseSettings):
             attributes=self.max_attributes,
             namespaces=self.max_namespaces,
             name_bytes=self.max_name_bytes,
+        )
+
+    @property
+    def connection_limits(self) -> ConnectionLimits:
+        """The limits of connections (design section 10)."""
+        return ConnectionLimits(
+            head=HeadLimits(head_bytes=self.max_head_bytes, fields=self.max_head_fields),
+            header_seconds=self.header_seconds,
+            body_seconds=self.body_seconds,
+            idle_seconds=self.idle_seconds,
+            exchange_seconds=self.exchange_seconds,
+            linger_seconds=min(LINGERING_SECONDS, self.body_seconds),
+            bytes_a_second=self.minimum_rate,
+            requests=self.max_requests_per_connection,
+            connections=self.max_connections,
+            connections_an_address=self.max_connections_per_address,
         )
 
     @classmethod
@@ -174,7 +273,7 @@ def _read_toml(config: Path) -> Mapping[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{config}: {error}") from None
     for name, field in Settings.model_fields.items():
-        if field.annotation is Path and isinstance(found.get(name), str):
+        if field.annotation in _FILES and isinstance(found.get(name), str):
             found[name] = str(config.parent / found[name])
     return found
 

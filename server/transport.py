@@ -1,77 +1,56 @@
-"""The aiohttp shell of the SOAP services: HTTP rules around the dispatcher (design section 4, HTTP rules)."""
+"""What stands at which path: SOAP by POST, the documents of a service by GET (design section 4, HTTP rules)."""
 
-import asyncio
 from collections.abc import Iterable
 
-from aiohttp import web
-
-from server.access import too_large
+from observe import EventLog, Metrics
 from server.dispatch import Dispatcher, Service
-from server.errors import BodyTooSlow
-from soap.envelope import read_content_type
+from server.http.answers import PLAIN, Answer, refusal
+from server.http.application import Exchange, Peer
+from server.http.head import Head
 
-_METHOD_HINT = "This is a SOAP service: POST a message here, or GET its WSDL with ?wsdl.\n"
-
-
-class _Incoming:
-    """An aiohttp request as the dispatcher wants it."""
-
-    def __init__(self, request: web.Request, *, body_seconds: float) -> None:
-        self._request = request
-        self._body_seconds = body_seconds
-        headers = request.headers
-        self.content_type = headers.get("Content-Type")
-        self.content_encoding = headers.get("Content-Encoding")
-        self.content_length = request.content_length
-        self.soap_action = headers.get("SOAPAction")
-        self.authorization = headers.get("Authorization")
-        self.peer = request.remote or ""
-
-    async def read(self, most: int) -> bytes:
-        """Read the body up to `most` bytes, within the time for a body."""
-        chunks: list[bytes] = []
-        size = 0
-        try:
-            async with asyncio.timeout(self._body_seconds):
-                async for chunk in self._request.content.iter_any():
-                    size += len(chunk)
-                    if size > most:
-                        raise too_large(most, read_content_type(self.content_type))
-                    chunks.append(chunk)
-        except TimeoutError as error:
-            raise BodyTooSlow(f"the body did not arrive within {self._body_seconds:g} s") from error
-        return b"".join(chunks)
+_XML = "text/xml; charset=utf-8"
+_METHODS = (("allow", "POST, GET, HEAD, OPTIONS"),)
+_HINT = Answer(
+    status=405,
+    content_type=PLAIN,
+    body=b"This is a SOAP service: POST a message here, or GET its WSDL with ?wsdl.\n",
+    fields=_METHODS,
+)
+_OPTIONS = Answer(status=200, content_type=PLAIN, body=b"", fields=_METHODS)
+_UNKNOWN = Answer(status=404, content_type=PLAIN, body=b"Nothing is here.\n")
+_UNWANTED_BODY = refusal(400)
 
 
-def soap_application(services: Iterable[Service], dispatcher: Dispatcher, *, body_seconds: float) -> web.Application:
-    """Make the application that serves the SOAP services at their paths."""
-    application = web.Application()
-    for service in services:
-        application.router.add_route("*", service.path, _Endpoint(service, dispatcher, body_seconds).serve)
-    return application
+class SoapApplication:
+    """The SOAP services at their paths."""
 
-
-class _Endpoint:
-    """One service at its path."""
-
-    def __init__(self, service: Service, dispatcher: Dispatcher, body_seconds: float) -> None:
-        self._service = service
+    def __init__(
+        self, services: Iterable[Service], dispatcher: Dispatcher, *, events: EventLog, metrics: Metrics
+    ) -> None:
+        self._services = {service.path: service for service in services}
         self._dispatcher = dispatcher
-        self._body_seconds = body_seconds
+        self._events = events
+        self._metrics = metrics
 
-    async def serve(self, request: web.Request) -> web.Response:
-        """Answer one HTTP request."""
-        if request.method == "POST":
-            incoming = _Incoming(request, body_seconds=self._body_seconds)
-            answer = await self._dispatcher.exchange(self._service, incoming)
-            response = web.Response(
-                status=answer.reply.status,
-                body=answer.reply.body,
-                headers={"Content-Type": answer.reply.content_type, **answer.headers},
-            )
-            if not request.content.at_eof():
-                response.force_close()
-            return response
-        if request.method in {"GET", "HEAD"} and request.query_string.lower() == "wsdl":
-            return web.Response(body=self._service.wsdl, headers={"Content-Type": "text/xml; charset=utf-8"})
-        return web.Response(status=405, text=_METHOD_HINT, headers={"Allow": "POST, GET, HEAD"})
+    def open(self, head: Head, peer: Peer) -> Exchange | Answer:
+        """Route a request by its head."""
+        service = self._services.get(head.path)
+        if head.method == "POST":
+            return _UNKNOWN if service is None else self._dispatcher.open(service, head, peer)
+        if head.has_body:
+            # Proxies differ in whether they pass such a body on, so it is not read as anything.
+            return _UNWANTED_BODY
+        if head.method == "OPTIONS" and (service is not None or head.path == "*"):
+            return _OPTIONS
+        if service is None:
+            return _UNKNOWN
+        if head.method in {"GET", "HEAD"} and head.query is not None:
+            document = service.documents.get(head.query.lower())
+            if document is not None:
+                return Answer(status=200, content_type=_XML, body=document)
+        return _HINT
+
+    def refused(self, peer: Peer, *, status: int, reason: str) -> None:
+        """Count and log what never became an exchange."""
+        self._metrics.http_refused.labels(str(status), reason).inc()
+        self._events.info("http_refused", peer=peer.address, status=status, reason=reason)

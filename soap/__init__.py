@@ -23,7 +23,7 @@ from soap.errors import ContractError, SoapError
 from soap.exchange import Exchange, Stage
 from soap.faults import ENGINE_FAULTS, Blame, Fault, FaultKind
 from soap.names import Version
-from soap.publish import flattened_wsdl
+from soap.publish import flattened_wsdl, schema_locations
 
 __all__ = [
     "ENGINE_FAULTS",
@@ -44,4 +44,5 @@ __all__ = [
     "Version",
     "flattened_wsdl",
     "load_contract",
+    "schema_locations",
 ]

@@ -5,7 +5,7 @@ from copy import deepcopy
 from lxml import etree
 
 from soap.contract import Contract
-from soap.names import WSDL, WSDL_SOAP11, WSDL_SOAP12
+from soap.names import WSDL, WSDL_SOAP11, WSDL_SOAP12, XSD
 
 
 def flattened_wsdl(contract: Contract, *, address: str) -> bytes:
@@ -23,6 +23,12 @@ def flattened_wsdl(contract: Contract, *, address: str) -> bytes:
         for node in document.iter(f"{{{namespace}}}address"):
             node.set("location", address)
     return etree.tostring(document, xml_declaration=True, encoding="utf-8")
+
+
+def schema_locations(contract: Contract) -> tuple[str, ...]:
+    """Give the names of the schema files that the WSDL imports, such as `sales.xsd`, as they stand beside it."""
+    imports = contract.document.iterfind(f"{{{WSDL}}}types/{{{XSD}}}schema/{{{XSD}}}import")
+    return tuple(str(node.get("schemaLocation")) for node in imports)
 
 
 def _standing_alone(schema: etree._Element) -> etree._Element:

@@ -10,6 +10,7 @@ from lxml import etree
 from wire import Server, Start, envelope, order
 
 import server.listener
+import wsdl
 from server.cli.initialise import CONFIG
 from server.errors import SettingsError
 from server.settings import load_settings
@@ -17,13 +18,29 @@ from storage.sqlite.engine import SqliteStorage
 
 
 async def test_other_methods_are_refused_with_a_hint(server: Server) -> None:
-    for method in ("GET", "PUT", "DELETE", "OPTIONS", "PATCH"):
+    for method in ("GET", "PUT", "DELETE", "PATCH"):
         async with server.session.request(method, f"{server.url}/v1/sales") as response:
             assert response.status == 405
             assert "POST" in response.headers["Allow"]
             assert "?wsdl" in await response.text()
-    async with server.session.post(f"{server.url}/nowhere") as response:
-        assert response.status == 404
+    for method in ("POST", "GET", "HEAD", "OPTIONS"):
+        async with server.session.request(method, f"{server.url}/nowhere") as response:
+            assert response.status == 404
+
+
+async def test_options_say_which_methods_there_are(server: Server) -> None:
+    async with server.session.options(f"{server.url}/v1/sales") as response:
+        assert (response.status, response.headers["Allow"]) == (200, "POST, GET, HEAD, OPTIONS")
+        assert await response.read() == b""
+
+
+async def test_the_schema_files_are_served_as_they_are_published(server: Server) -> None:
+    for service, name in (("sales", "sales.xsd"), ("depot", "depot.xsd"), ("depot", "header.xsd")):
+        async with server.session.get(f"{server.url}/v1/{service}?xsd={name}") as response:
+            assert response.status == 200
+            assert await response.read() == wsdl.read(f"v1/{name}")
+    async with server.session.get(f"{server.url}/v1/sales?xsd=../../settings.py") as response:
+        assert response.status == 405
 
 
 async def test_the_wsdl_has_the_configured_url_and_never_that_of_the_host_header(start: Start) -> None:

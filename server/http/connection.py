@@ -1,0 +1,419 @@
+"""One connection as an `asyncio.Protocol`: requests in order, flow control both ways, a deadline in every phase."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from enum import Enum
+from typing import Any, cast
+
+from server.http.answers import CONTINUE, Answer, refusal, render_head
+from server.http.application import Exchange, Peer, Trouble
+from server.http.chunked import LAST_CHUNK, chunk
+from server.http.head import Head
+from server.http.keeper import DRAIN_IDLE_SECONDS, Keeper
+from server.http.refusals import BodyTooLarge, HttpRefused
+from server.http.requests import RequestReader
+
+_STEPS_A_TURN = 32
+"""How many heads and bodies that were sent ahead are taken before other connections get their turn."""
+
+_LINGER_BYTES = 1024 * 1024
+_LAST_SECONDS = 5.0
+"""What follows on a deadline must be over by then."""
+
+
+class Phase(Enum):
+    """What a connection is doing."""
+
+    PROXIED = "waiting for the PROXY protocol header"
+    OPENED = "silent since it was opened"
+    IDLE = "silent since the last answer"
+    HEAD = "a head has begun"
+    BODY = "a body is awaited"
+    RUNNING = "a request is being answered"
+    SENDING = "an answer is being taken"
+    LINGERING = "the last answer is out, the rest that comes in is thrown away"
+    CLOSED = "gone"
+
+
+TRANSITIONS: Mapping[Phase, frozenset[Phase]] = {
+    Phase.PROXIED: frozenset({Phase.OPENED, Phase.CLOSED}),
+    Phase.OPENED: frozenset({Phase.HEAD, Phase.BODY, Phase.RUNNING, Phase.SENDING, Phase.LINGERING, Phase.CLOSED}),
+    Phase.IDLE: frozenset({Phase.HEAD, Phase.BODY, Phase.RUNNING, Phase.SENDING, Phase.LINGERING, Phase.CLOSED}),
+    Phase.HEAD: frozenset({Phase.BODY, Phase.RUNNING, Phase.SENDING, Phase.LINGERING, Phase.CLOSED}),
+    Phase.BODY: frozenset({Phase.RUNNING, Phase.SENDING, Phase.LINGERING, Phase.CLOSED}),
+    Phase.RUNNING: frozenset({Phase.SENDING, Phase.CLOSED}),
+    Phase.SENDING: frozenset({Phase.IDLE, Phase.LINGERING, Phase.CLOSED}),
+    Phase.LINGERING: frozenset({Phase.CLOSED}),
+    Phase.CLOSED: frozenset(),
+}
+
+_BEFORE_HEAD = frozenset({Phase.OPENED, Phase.IDLE, Phase.HEAD})
+_SILENT = frozenset({Phase.OPENED, Phase.IDLE})
+_TOO_SLOW: Mapping[Phase, str] = {
+    Phase.PROXIED: "no PROXY protocol header came in time",
+    Phase.OPENED: "no request came in time",
+    Phase.SENDING: "the answer was not taken in time",
+}
+_READING = frozenset({Phase.PROXIED, Phase.OPENED, Phase.IDLE, Phase.HEAD, Phase.BODY})
+
+
+class Connection(asyncio.Protocol):
+    """One connection. `address` is counted in already; `proxied`: a PROXY protocol header comes first."""
+
+    def __init__(self, keeper: Keeper, *, address: str, proxied: bool = False) -> None:
+        self.deadline = float("inf")
+        self._keeper = keeper
+        self._limits = keeper.limits
+        self._application = keeper.application
+        self._reader = RequestReader(keeper.limits.head)
+        self._counted = address
+        self._phase = Phase.PROXIED if proxied else Phase.OPENED
+        self._peer = Peer(address=address)
+        self._requests_left = keeper.limits.requests
+        self._head: Head | None = None
+        self._exchange: Exchange | None = None
+        self._task: asyncio.Task[Any] | None = None
+        self._started = 0.0
+        self._body_since = 0.0
+        self._keep = False
+        self._turn_due = False
+        self._client_finished = False
+        self._overdue = False
+        self._reading_paused = False
+        self._writable: asyncio.Future[None] | None = None
+        self._thrown_away = 0
+
+    # The network
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin: find out who is there."""
+        self._transport = transport = cast("asyncio.Transport", transport)
+        secure = transport.get_extra_info("ssl_object")
+        # With a mark of nothing, a pause means what it should: the network has not taken the whole answer.
+        transport.set_write_buffer_limits(high=0 if secure is None else 1, low=0)
+        self._peer = Peer(
+            address=self._peer.address,
+            port=(transport.get_extra_info("peername") or ("", 0))[1],
+            secure=secure is not None,
+            certificate=None if secure is None else secure.getpeercert(binary_form=True),
+        )
+        self.deadline = self._keeper.monotonic() + self._limits.header_seconds
+        self._keeper.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes in, and go as far as they reach."""
+        phase = self._phase
+        if phase is Phase.LINGERING:
+            self._thrown_away += len(data)
+            if self._thrown_away > _LINGER_BYTES:
+                self._transport.abort()
+            return
+        self._reader.feed(data)
+        if phase in _READING:
+            self._advance()
+        elif self._reader.waiting > self._limits.ahead_bytes and not self._reading_paused:
+            self._reading_paused = True
+            self._transport.pause_reading()
+
+    def eof_received(self) -> bool:
+        """The client sends no more; what it has sent whole is still answered, but for TLS."""
+        self._client_finished = True
+        at_rest = self._phase is Phase.LINGERING or (self._phase in _READING and not self._turn_due)
+        return not at_rest and not self._peer.secure
+
+    def pause_writing(self) -> None:
+        """The network does not take the whole answer now."""
+        self._writable = asyncio.get_running_loop().create_future()
+
+    def resume_writing(self) -> None:
+        """The network has taken what was written."""
+        if self._writable is not None and not self._writable.done():
+            self._writable.set_result(None)
+        self._writable = None
+        if self._phase is Phase.SENDING and self._task is None:
+            self._finished()
+            self._go_on()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  the signature is asyncio's
+        """The end, whoever brought it about."""
+        self._to(Phase.CLOSED)
+        self.deadline = float("inf")
+        if self._writable is not None:
+            self._writable.cancel()
+        if self._task is not None:
+            self._task.cancel()
+        self._give_up_exchange()
+        self._keeper.leave(self._counted)
+        self._keeper.remove(self)
+
+    # The keeper
+
+    def overdue(self, now: float) -> None:
+        """The deadline of this phase has passed."""
+        self.deadline = now + _LAST_SECONDS
+        match self._phase:
+            case Phase.HEAD:
+                self._refuse(HttpRefused(408, "the head did not arrive in time"))
+            case Phase.BODY:
+                self._trouble(Trouble.BODY_TOO_SLOW)
+            case Phase.RUNNING if self._task is not None and not self._overdue:
+                self._overdue = True
+                self._task.cancel()
+            case phase:
+                if phase in _TOO_SLOW:
+                    self._application.refused(self._peer, status=0, reason=_TOO_SLOW[phase])
+                self._transport.abort()
+
+    def drain(self, now: float) -> None:
+        """Close soon when silent; else the answer that is due will be the last."""
+        if self._phase in _SILENT:
+            self.deadline = min(self.deadline, now + DRAIN_IDLE_SECONDS)
+
+    def abort(self) -> None:
+        """End at once."""
+        self._transport.abort()
+
+    # Requests
+
+    def _to(self, phase: Phase) -> None:
+        if phase not in TRANSITIONS[self._phase]:
+            raise AssertionError(f"no way from {self._phase} to {phase}")
+        self._phase = phase
+
+    def _advance(self) -> None:
+        """Go as far as the bytes that are there allow."""
+        try:
+            for _ in range(_STEPS_A_TURN):
+                if not self._step():
+                    return
+        except HttpRefused as refused:
+            self._refuse(refused)
+            return
+        self._turn_due = True
+        asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        """Take up reading again, after an answer or after others had their turn."""
+        self._turn_due = False
+        if self._phase not in _READING:
+            return
+        if self._reading_paused and self._reader.waiting <= self._limits.ahead_bytes:
+            self._reading_paused = False
+            self._transport.resume_reading()
+        if self._reader.waiting:
+            self._advance()
+        if self._client_finished and self._phase in _READING and not self._turn_due:
+            self._transport.close()
+
+    def _step(self) -> bool:
+        """Take one part of a request; False when more bytes, or an answer, must come first."""
+        phase = self._phase
+        if phase in _BEFORE_HEAD:
+            return self._took_head(phase)
+        if phase is Phase.BODY:
+            return self._took_body()
+        return phase is Phase.PROXIED and self._took_proxy_header()
+
+    def _took_head(self, phase: Phase) -> bool:
+        begins = phase is not Phase.HEAD
+        if begins:
+            self._started = self._keeper.monotonic()
+        head = self._reader.next_head()
+        if head is not None:
+            self._begin(head)
+            return True
+        if begins and self._reader.waiting:
+            self._to(Phase.HEAD)
+            self.deadline = self._started + self._limits.header_seconds
+        return False
+
+    def _begin(self, head: Head) -> None:
+        self._head = head
+        self._requests_left -= 1
+        opened = self._application.open(head, self._peer)
+        if isinstance(opened, Answer):
+            self._send(opened, keep=not head.has_body)
+            return
+        self._exchange = opened
+        if not head.has_body:
+            self._run(b"")
+            return
+        self._to(Phase.BODY)
+        self._body_since = self._keeper.monotonic()
+        self.deadline = self._body_deadline()
+        try:
+            self._reader.expect_body(head, most=opened.most)
+        except BodyTooLarge:
+            self._trouble(Trouble.BODY_TOO_LARGE)
+            return
+        if head.expects_continue and not self._reader.waiting:
+            self._transport.write(CONTINUE)
+
+    def _body_deadline(self, arrived: int = 0) -> float:
+        limits = self._limits
+        allowed = self._body_since + limits.body_seconds + arrived / limits.bytes_a_second
+        return min(allowed, self._started + limits.exchange_seconds)
+
+    def _took_body(self) -> bool:
+        try:
+            body = self._reader.next_body()
+        except BodyTooLarge:
+            self._trouble(Trouble.BODY_TOO_LARGE)
+            return False
+        if body is None:
+            self.deadline = self._body_deadline(self._reader.arrived)
+            return False
+        self._run(body)
+        return True
+
+    def _took_proxy_header(self) -> bool:
+        proxied = self._reader.next_proxy_header()
+        if proxied is None:
+            return False
+        if proxied.client is not None:
+            address, port = proxied.client
+            if not self._keeper.enter(address):
+                self._transport.abort()
+                return False
+            self._keeper.leave(self._counted)
+            self._counted = address
+            self._peer = Peer(address=address, port=port)
+        self._to(Phase.OPENED)
+        return True
+
+    def _run(self, body: bytes) -> None:
+        exchange = self._exchange
+        assert exchange is not None  # noqa: S101  tells the type checker
+        self._to(Phase.RUNNING)
+        self.deadline = self._started + self._limits.exchange_seconds
+        answer = exchange.run(body)
+        if isinstance(answer, Answer):
+            self._send(answer)
+        else:
+            self._spawn(answer, self._answered)
+
+    def _spawn(self, work: Coroutine[Any, Any, Any], then: Callable[[asyncio.Task[Any]], None]) -> None:
+        task = self._task = asyncio.get_running_loop().create_task(work)
+        self._keeper.tasks.add(task)
+        task.add_done_callback(then)
+
+    def _ended(self, task: asyncio.Task[Any]) -> bool:
+        """Take the end of a task in; True when it came to a result that is still wanted."""
+        self._keeper.tasks.discard(task)
+        self._task = None
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": "an exchange raised", "exception": error, "protocol": self}
+            )
+        if task.cancelled() or error is not None:
+            if self._overdue and self._phase is Phase.RUNNING:
+                self._trouble(Trouble.DEADLINE_PASSED)
+            elif self._phase is not Phase.CLOSED:
+                self._transport.abort()
+            return False
+        return self._phase is not Phase.CLOSED
+
+    def _answered(self, task: asyncio.Task[Any]) -> None:
+        if self._ended(task):
+            self._send(task.result())
+            self._go_on()
+
+    # Answers
+
+    def _refuse(self, refused: HttpRefused) -> None:
+        """End with the generic answer to what is no request."""
+        self._application.refused(self._peer, status=refused.status, reason=refused.reason)
+        if self._phase is Phase.PROXIED:
+            self._transport.abort()
+            return
+        self._give_up_exchange()
+        self._head = None
+        self._send(refusal(refused.status), keep=False)
+
+    def _trouble(self, trouble: Trouble) -> None:
+        """End with the application's own answer to a trouble of its exchange."""
+        assert self._exchange is not None  # noqa: S101  tells the type checker
+        self._send(self._exchange.refuse(trouble), keep=False)
+
+    def _give_up_exchange(self) -> None:
+        if self._exchange is not None:
+            self._exchange.aborted()
+            self._exchange = None
+
+    def _send(self, answer: Answer, *, keep: bool = True) -> None:
+        head, keeper = self._head, self._keeper
+        minor = 1 if head is None else head.minor
+        self._keep = (
+            keep
+            and head is not None
+            and head.keep_alive
+            and self._requests_left > 0
+            and not keeper.draining
+            and not (self._client_finished and not self._reader.waiting)
+            and (minor == 1 or isinstance(answer.body, bytes))
+        )
+        self._to(Phase.SENDING)
+        start = render_head(answer, date=keeper.date, keep_alive=self._keep, minor=minor)
+        without_body = head is not None and head.method == "HEAD"
+        if isinstance(answer.body, bytes):
+            self._write(start if without_body else start + answer.body)
+            if self._writable is None:
+                self._finished()
+            return
+        self._write(start)
+        self._spawn(_closed(answer.body) if without_body else self._pieces(answer.body, minor), self._streamed)
+
+    def _write(self, data: bytes) -> None:
+        limits = self._limits
+        self.deadline = self._keeper.monotonic() + limits.body_seconds + len(data) / limits.bytes_a_second
+        self._transport.write(data)
+
+    async def _pieces(self, pieces: AsyncGenerator[bytes, None], minor: int) -> None:
+        """Write pieces as the network takes them; each may take as long in the making as a whole exchange."""
+        async for piece in pieces:
+            if self._writable is not None:
+                await self._writable
+            if piece:
+                self._write(chunk(piece) if minor else piece)
+            if self._writable is not None:
+                await self._writable
+            self.deadline = self._keeper.monotonic() + self._limits.exchange_seconds
+        if minor:
+            self._write(LAST_CHUNK)
+        if self._writable is not None:
+            await self._writable
+
+    def _streamed(self, task: asyncio.Task[Any]) -> None:
+        if self._ended(task):
+            self._finished()
+            self._go_on()
+
+    def _finished(self) -> None:
+        """The network has taken the whole answer."""
+        transport = self._transport
+        if transport.is_closing():
+            return
+        if self._exchange is not None:
+            self._exchange.sent()
+            self._exchange = None
+        self._head = None
+        now = self._keeper.monotonic()
+        if self._keep:
+            self._to(Phase.IDLE)
+            self.deadline = now + self._limits.idle_seconds
+            return
+        if self._client_finished or not transport.can_write_eof():
+            transport.close()
+            return
+        # What the client still sends would be answered by a reset, and that would take the answer from it.
+        self._to(Phase.LINGERING)
+        self.deadline = now + self._limits.linger_seconds
+        transport.write_eof()
+        if self._reading_paused:
+            self._reading_paused = False
+            transport.resume_reading()
+
+
+async def _closed(pieces: AsyncGenerator[bytes, None]) -> None:
+    await pieces.aclose()
