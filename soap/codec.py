@@ -22,10 +22,13 @@ Decode = Callable[[etree._Element], Any]
 Encode = Callable[[Any, list[str]], None]
 
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_NOT_PLAIN = re.compile("[\x00-\x08\x0b-\x1f&<>\ud800-\udfff\ufffe\uffff]")
 
 
 def escape(text: str) -> str:
     """Escape text content. Raises ValueError for characters that XML 1.0 (section 2.2) cannot carry."""
+    if _NOT_PLAIN.search(text) is None:
+        return text
     if _NOT_XML.search(text):
         raise ValueError("a text holds a character that XML cannot carry")
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\r", "&#13;")
@@ -97,13 +100,22 @@ def compile_decoder(type_: ComplexType, messages: ModuleType) -> Decode:
     bytes outside the base64 alphabet, a number of thousands of digits.
     """
     message_class = _message_class(type_, messages)
+    decoders = [(field.attribute, _field_decoder(field, messages)) for field in type_.fields]
     table: dict[Any, tuple[str, bool, Decode]] = {
-        field.tag: (field.attribute, field.many, _field_decoder(field, messages)) for field in type_.fields
+        field.tag: (attribute, field.many, convert)
+        for field, (attribute, convert) in zip(type_.fields, decoders, strict=True)
     }
+    # A valid element with as many children as there are fields has each once, in their order, so no tag is asked for.
+    whole = -1 if any(field.many for field in type_.fields) else len(decoders)
 
     def decode(element: etree._Element) -> Any:
+        children = element[:]
+        if len(children) == whole:
+            return message_class(
+                **{attribute: convert(child) for (attribute, convert), child in zip(decoders, children, strict=True)}
+            )
         values: dict[str, Any] = {}
-        for child in element:
+        for child in children:
             attribute, many, convert = table[child.tag]
             if many:
                 values.setdefault(attribute, []).append(convert(child))

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from lxml import etree
 
@@ -12,9 +13,10 @@ from soap.names import HEADER, MY_ROLES, Version
 _PARAMETER = re.compile(r""";\s*(?P<name>[\w.+-]+)\s*=\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<token>[^;\s"]*))\s*""")
 ON_BEHALF_OF = f"{{{HEADER}}}OnBehalfOf"
 
-LONGEST_NAMESPACE = 256
-"""The longest namespace name (characters) that is read. It is declared once and stands in every tag and every error
-message below, so a long one makes megabytes of each of thousands of elements."""
+_ENVELOPES: Mapping[str, Version] = {f"{{{version}}}Envelope": version for version in Version}
+_HEADERS: Mapping[Version, str] = {version: f"{{{version}}}Header" for version in Version}
+_BODIES: Mapping[Version, str] = {version: f"{{{version}}}Body" for version in Version}
+
 MOST_NAMED = 10
 """How many header blocks a fault names as not understood."""
 
@@ -39,6 +41,12 @@ class Envelope:
 
 def read_content_type(header: str | None) -> ContentType:
     """Read a request's Content-Type. Raises SoapError MediaTypeUnsupported."""
+    if header is not None and len(header) <= _LONGEST_REMEMBERED:
+        return _remembered_content_type(header)
+    return _read_content_type(header)
+
+
+def _read_content_type(header: str | None) -> ContentType:
     media_type, semicolon, rest = (header or "").partition(";")
     for version in Version:
         if media_type.strip().lower() == version.media_type:
@@ -54,26 +62,23 @@ def read_content_type(header: str | None) -> ContentType:
     return ContentType(version=version, charset=parameters.get("charset"), action=parameters.get("action"))
 
 
+_LONGEST_REMEMBERED = 256
+_remembered_content_type = lru_cache(maxsize=256)(_read_content_type)
+"""Clients send the same few all the time."""
+
+
 def read_envelope(root: etree._Element, content_type: ContentType) -> Envelope:
     """Take an envelope apart, header blocks checked for mustUnderstand.
 
-    Raises SoapError TooComplex, VersionMismatch, ContentTypeMismatch, EnvelopeInvalid, HeaderInvalid or NotUnderstood.
+    Raises SoapError VersionMismatch, ContentTypeMismatch, EnvelopeInvalid, HeaderInvalid or NotUnderstood.
     """
-    declared = (pair for _, pair in etree.iterwalk(root, events=("start-ns",)))
-    if any(pair and len(pair[1]) > LONGEST_NAMESPACE for pair in declared):
-        raise SoapError(
-            "TooComplex",
-            f"a namespace name is longer than {LONGEST_NAMESPACE} characters; leave out what it is declared for",
-            version=content_type.version,
-        )
-    name = etree.QName(root)
-    if name.localname != "Envelope" or name.namespace not in set(Version):
+    version = _ENVELOPES.get(str(root.tag))
+    if version is None:
         raise SoapError(
             "VersionMismatch",
             f"the root element must be Envelope in the namespace {Version.SOAP11} or {Version.SOAP12}",
             version=content_type.version,
         )
-    version = Version(name.namespace)
     if version is not content_type.version:
         raise SoapError(
             "ContentTypeMismatch",
@@ -81,8 +86,8 @@ def read_envelope(root: etree._Element, content_type: ContentType) -> Envelope:
             version=version,
         )
     parts = list(root)
-    headers = list(parts.pop(0)) if parts and parts[0].tag == f"{{{version}}}Header" else []
-    if len(parts) != 1 or parts[0].tag != f"{{{version}}}Body":
+    headers = list(parts.pop(0)) if parts and parts[0].tag == _HEADERS[version] else []
+    if len(parts) != 1 or parts[0].tag != _BODIES[version]:
         raise SoapError(
             "EnvelopeInvalid",
             "an Envelope holds a Header at most once, then one Body, and nothing else",

@@ -19,6 +19,9 @@ _UTF16_MARKS = (
     (b"\x00<", 0, "utf-16-be"),
 )
 
+_UTF8_NAMES = frozenset({"utf-8", "UTF-8"})
+_UTF8_BYTES = frozenset({b"utf-8", b"UTF-8"})
+
 # XML 1.0, productions 23 to 26, 32, 77 and 80; the encoding's name is taken whole and judged afterwards.
 _DECLARATION = re.compile(
     rb"<\?xml[ \t\r\n]+version[ \t\r\n]*=[ \t\r\n]*(?P<v>[\"'])1\.0(?P=v)"
@@ -42,6 +45,23 @@ def decode(data: bytes, *, charset: str | None) -> Decoded:
     Raises XmlRefused: EncodingUnsupported for another encoding or a name that contradicts the bytes, Malformed for
     bytes that are not what they are named and for a declaration that XML 1.0 does not know.
     """
+    if data.isascii() and data[:1] == b"<" and data[1:2] != b"\0" and (charset is None or charset in _UTF8_NAMES):
+        return _plain(data, charset)
+    return _found_out(data, charset)
+
+
+def _plain(data: bytes, charset: str | None) -> Decoded:
+    """Take the short way for what almost all documents are: ASCII, under no name but that of UTF-8."""
+    declaration = _DECLARATION.match(data)
+    if declaration is None:
+        return _found_out(data, charset) if data.startswith(b"<?") else Decoded(data, 0)
+    encoding = declaration["encoding"]
+    if encoding is None or encoding in _UTF8_BYTES:
+        return Decoded(data, declaration.end())
+    return _found_out(data, charset)
+
+
+def _found_out(data: bytes, charset: str | None) -> Decoded:
     text, is_utf16 = _unmark(data)
     declaration = _DECLARATION.match(text)
     if declaration is None and _DECLARATION_START.match(text):

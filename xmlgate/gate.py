@@ -22,13 +22,14 @@ def within_bounds(data: bytes, *, declaration: int, limits: Limits) -> bool:
     """
     # Each element opens with a `<` of its own, and `=` and `xmlns` bound what any one element can carry. `<!` and
     # `<?` can be harmless (a comment, a CDATA section), but only the exact count can tell.
-    special, long_attribute = _patterns(limits.name_bytes)
+    special, long_attribute, long_namespace = _patterns(limits.name_bytes)
     return (
         data.count(b"<", declaration) <= limits.elements
         and data.count(b"=", declaration) <= limits.attributes
         and data.count(b"xmlns") <= limits.namespaces
         and special.search(data, declaration) is None
         and long_attribute.search(data, declaration) is None
+        and long_namespace.search(data, declaration) is None
     )
 
 
@@ -41,7 +42,7 @@ def count_exactly(data: bytes, *, limits: Limits) -> None:
 
 
 @lru_cache(maxsize=8)
-def _patterns(name_bytes: int) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
+def _patterns(name_bytes: int) -> tuple[re.Pattern[bytes], re.Pattern[bytes], re.Pattern[bytes]]:
     # Each begins with one plain byte, so nothing but `<` and `=` starts any work. The run before `=` is looked at
     # backwards; it may hold spaces, since they may stand before `=`, and no `+` and `/`, since a name has none and
     # base64 text has many.
@@ -49,6 +50,7 @@ def _patterns(name_bytes: int) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
     return (
         re.compile(rb"<(?:[!?]|[^\x00-\x20/>]{%d})" % over),
         re.compile(rb"=(?<=[^<>=\"'/+]{%d}=)" % over),
+        re.compile(rb"xmlns[^<>=]*=[ \t\r\n]*[\"'][^\"']{%d}" % over),
     )
 
 
@@ -102,22 +104,24 @@ class _ExactCount:
             raise self._excess(f"elements nested deeper than {limits.depth}")
         in_scope = self._namespaces[-1]
         if attributes:
-            in_scope += self._attributes(attributes[::2])
+            in_scope += self._attributes(attributes[::2], attributes[1::2])
         if len(name.encode()) > limits.name_bytes:
             raise self._long_name()
         self._namespaces.append(in_scope)
 
-    def _attributes(self, names: list[str]) -> int:
+    def _attributes(self, names: list[str], values: list[str]) -> int:
         """Judge one element's attributes and return how many of them are namespace declarations."""
         limits = self._limits
         if len(names) > limits.attributes:
             raise self._excess(f"more than {limits.attributes} attributes on one element")
-        declared = sum(1 for name in names if name == "xmlns" or name.startswith("xmlns:"))
-        if self._namespaces[-1] + declared > limits.namespaces:
+        declared = [
+            value for name, value in zip(names, values, strict=True) if name == "xmlns" or name.startswith("xmlns:")
+        ]
+        if self._namespaces[-1] + len(declared) > limits.namespaces:
             raise self._excess(f"more than {limits.namespaces} namespace declarations in scope")
-        if any(len(name.encode()) > limits.name_bytes for name in names):
+        if any(len(name.encode()) > limits.name_bytes for name in names + declared):
             raise self._long_name()
-        return declared
+        return len(declared)
 
     def _end(self, _name: str) -> None:
         self._namespaces.pop()

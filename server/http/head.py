@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from server.http.refusals import HttpRefused
 
@@ -125,6 +126,7 @@ _USUAL = frozenset(
 """Names that need not be looked at letter by letter."""
 
 
+@lru_cache(maxsize=1024)
 def _request_line(line: str, limits: HeadLimits) -> tuple[str, str, str | None, int]:
     if len(line) > limits.line_bytes:
         raise HttpRefused(414, "the request line is too long")

@@ -81,9 +81,23 @@ def test_the_exact_count_alone_decides(data: bytes) -> None:
         (b"<a " + b" ".join(b'x%d=""' % i for i in range(5)) + b"/>", Limits(attributes=5)),
         (b"<a " + b" ".join(b'xmlns:x%d="u"' % i for i in range(5)) + b"/>", Limits(namespaces=5)),
         (b"<" + b"n" * 40 + b" " + b"m" * 40 + b"=''/>", Limits(name_bytes=40)),
+        (b"<a xmlns:b = '" + b"u" * 40 + b"'/>", Limits(name_bytes=40)),
+        (b"<a><b/><c xmlns='" + b"u" * 40 + b"'/></a>", Limits(name_bytes=40)),
         (b"<a>" * 5 + b"</a>" * 5, Limits(depth=5)),
+        (b"<a>" * 5 + b"<![CDATA[</</</</</</</]]>" + b"</a>" * 5, Limits(depth=5)),
+        (b"<a>" * 5 + b"<!-- </</</</</</</ -->" + b"</a>" * 5, Limits(depth=5)),
     ],
-    ids=["elements", "attributes", "namespaces", "name", "depth"],
+    ids=[
+        "elements",
+        "attributes",
+        "namespaces",
+        "name",
+        "namespace name",
+        "namespace name further in",
+        "depth",
+        "depth behind end tags in CDATA",
+        "depth behind end tags in a comment",
+    ],
 )
 def test_each_limit_itself_is_allowed_and_one_more_is_not(refusal: Refusal, data: bytes, limits: Limits) -> None:
     parse(data, limits=limits)
@@ -127,6 +141,7 @@ _BOMBS = {
     "elements": (b"<a>" + b"<b/>" * 20_000 + b"</a>", "more than 20000 elements"),
     "deep and wide": (b"<a>" * 5000 + b"<!-- -->" + b"</a>" * 5000, "nested deeper than 32"),
     "element name": (b"<" + b"n" * 200_000 + b"/>", "a name longer"),
+    "namespace name": (b"<a xmlns='" + b"n" * 200_000 + b"'/>", "a name longer"),
     "attribute name": (b"<a " + b"n" * 200_000 + b"=''/>", "a name longer"),
     "spaced attribute name": (b"<a " + b"n" * 257 + b" " * 1000 + b"=''/>", "a name longer"),
 }
