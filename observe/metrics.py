@@ -1,7 +1,11 @@
 """Prometheus metrics. Every label has a closed set of values, so no client can grow the number of series."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from collections.abc import Iterable, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.registry import Collector
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _BYTES = (512, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304)
@@ -50,3 +54,31 @@ class Metrics:
     def exposition(self) -> bytes:
         """Give all metrics in the Prometheus text format."""
         return generate_latest(self._registry)
+
+
+def merged_expositions(texts: Mapping[str, str], *, workers: int, restarts: int) -> bytes:
+    """Put the expositions of workers into one, each sample with the label `worker`; `texts` is keyed by that label.
+
+    `workers` and `restarts` become metrics of their own: how many answered, and how often one was replaced.
+    """
+    registry = CollectorRegistry()
+    Gauge("opendepot_workers", "Workers that answer.", registry=registry).set(workers)
+    Counter("opendepot_worker_restarts", "Workers that died and were replaced.", registry=registry).inc(restarts)
+    registry.register(_Merged(texts))
+    return generate_latest(registry)
+
+
+class _Merged(Collector):
+    """The metric families of several expositions."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self._texts = texts
+
+    def collect(self) -> Iterable[Metric]:
+        families: dict[str, Metric] = {}
+        for worker, text in self._texts.items():
+            for family in text_string_to_metric_families(text):
+                merged = families.setdefault(family.name, Metric(family.name, family.documentation, family.type))
+                for sample in family.samples:
+                    merged.add_sample(sample.name, {**sample.labels, "worker": worker}, sample.value, sample.timestamp)
+        return families.values()

@@ -13,7 +13,7 @@ from typing import TextIO
 
 from aiohttp import web
 
-from server.admin import admin_application
+from server.admin import InProcess, admin_application
 from server.app import Application, build_application, opened_core, utc_now
 from server.errors import SettingsError
 from server.http.accepting import Acceptor, Entrance
@@ -68,10 +68,10 @@ async def serving(settings: Settings, *, log: TextIO = sys.stderr) -> AsyncItera
     try:
         async with opened_core(settings) as core:
             application = build_application(settings, core, public_url=url, log=log)
-            admin = admin_application(application.health, application.metrics)
+            admin = admin_application(InProcess(application.health, application.metrics))
             async with (
                 site(admin, admin_socket),
-                soap_listener(settings, application, soap_socket, last=True) as keeper,
+                soap_listener(settings, application, soap_socket, last=lambda: True) as keeper,
             ):
                 up = Serving(
                     url=url,
@@ -91,9 +91,12 @@ async def serving(settings: Settings, *, log: TextIO = sys.stderr) -> AsyncItera
 
 @asynccontextmanager
 async def soap_listener(
-    settings: Settings, application: Application, listening: socket.socket, *, last: bool
+    settings: Settings, application: Application, listening: socket.socket, *, last: Callable[[], bool]
 ) -> AsyncIterator[Keeper]:
-    """Serve SOAP on a socket until the block ends, then drain. `last`: nobody else accepts on this socket then."""
+    """Serve SOAP on a socket until the block ends, then drain.
+
+    `last` tells at the end whether nobody else will accept on this socket any more.
+    """
     keeper = Keeper(application.soap, limits=settings.connection_limits, clock=utc_now, monotonic=time.monotonic)
     entrance = Entrance(
         listening=listening,
@@ -107,7 +110,7 @@ async def soap_listener(
     try:
         yield keeper
     finally:
-        await acceptor.stop(last=last)
+        await acceptor.stop(last=last())
         cut = await keeper.drain(seconds=settings.drain_seconds)
         if cut:
             application.events.warning("drain_cut", connections=cut, after_seconds=settings.drain_seconds)

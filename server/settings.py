@@ -125,7 +125,11 @@ class Settings(BaseSettings):
         "else can connect. For plain listeners only: put TLS at the proxy.",
     )
     workers: int = Field(
-        default=1, ge=1, le=256, description="Worker processes. One for each core that the server may use is right."
+        default=1,
+        ge=0,
+        le=256,
+        description="Worker processes under a supervisor that replaces dead ones. One for each core that the server "
+        "may use is right. 0: serve in one process, without a supervisor.",
     )
     hang_seconds: float = Field(
         default=30.0, gt=1, description="A worker that is stuck for so long is killed and replaced, in seconds."

@@ -90,7 +90,8 @@ async def make_world(folder: Path, *, code: str = SERVE) -> World:
 
 async def started(world: World) -> asyncio.subprocess.Process:
     """Start the server and wait until it is ready."""
-    arguments = ("serve", "--config", str(world.folder / CONFIG), "--port", str(world.port), "--admin-port", "0")
+    arguments = ("serve", "--config", str(world.folder / CONFIG), "--port", str(world.port))
+    arguments += ("--admin-port", "0", "--workers", "0")
     with (world.folder / "events.log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(sys.executable, "-c", world.code, *arguments, stderr=log)
     while process.returncode is None:

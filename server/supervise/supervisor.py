@@ -1,0 +1,339 @@
+"""The process that owns the sockets: starts workers, watches and replaces them, reloads and stops without loss."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+
+from observe import EventLog, Readiness, merged_expositions
+from server.admin import admin_application
+from server.app import utc_now
+from server.errors import SettingsError
+from server.http.accepting import turn_away
+from server.listener import bind, site, url_of
+from server.settings import Settings, load_settings
+from server.supervise.backoff import Backoff
+from server.supervise.channel import Channel
+from server.supervise.notifying import Notifier
+from server.supervise.worker import Order
+
+START_SECONDS = 60.0
+ANSWER_SECONDS = 2.0
+MARGIN_SECONDS = 5.0
+"""How much longer than its drain a worker may take to end before it is killed."""
+
+FIXED = ("host", "port", "admin_host", "admin_port", "log_format")
+"""Settings that only a new supervisor takes up."""
+
+
+@dataclass(eq=False, kw_only=True)
+class Running:
+    """A worker process. `slot` is the place that it fills, from 1."""
+
+    slot: int
+    process: asyncio.subprocess.Process
+    channel: Channel
+    started: float
+    last_heard: float
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
+    stopping: bool = False
+    questions: dict[int, asyncio.Future[Any]] = field(default_factory=dict)
+
+
+class Supervisor:
+    """Keeps `settings.workers` workers running on one listening socket."""
+
+    def __init__(
+        self,
+        *,
+        config: Path | None,
+        command_line: dict[str, Any],
+        settings: Settings,
+        listening: socket.socket,
+        events: EventLog,
+        notifier: Notifier,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._config = config
+        self._command_line = command_line
+        self._settings = settings
+        self._listening = listening
+        self._events = events
+        self._notifier = notifier
+        self._monotonic = monotonic
+        self._workers: dict[int, Running] = {}
+        self._backoffs: dict[int, Backoff] = {}
+        self._all: set[Running] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._asked = 0
+        self._restarts = 0
+        self._stop = asyncio.Event()
+        self._reload = asyncio.Event()
+
+    # What signals do
+
+    def stop(self) -> None:
+        """Stop, after a drain."""
+        self._stop.set()
+
+    def reload(self) -> None:
+        """Take up settings, certificates and code anew, worker by worker."""
+        self._reload.set()
+
+    async def run(self, started: Callable[[], None]) -> None:
+        """Start all workers, call `started`, and keep on until told to stop.
+
+        Raises SettingsError when a worker cannot start; it has said why on standard error.
+        """
+        try:
+            await asyncio.gather(*(self._fill(slot) for slot in range(1, self._settings.workers + 1)))
+            started()
+            self._notifier.tell("READY=1", f"STATUS={self._settings.workers} workers")
+            watch = self._spawn(self._watch())
+            reloading = self._spawn(self._reload_when_told())
+            await self._stop.wait()
+            self._events.info("draining")
+            reloading.cancel()
+            watch.cancel()
+        finally:
+            self._notifier.tell("STOPPING=1")
+            await self._stop_all()
+
+    # Starting and ending workers
+
+    async def _fill(self, slot: int) -> None:
+        worker = await self._started(slot)
+        if worker is None:
+            raise SettingsError("a worker did not start; what it says stands above")
+        self._workers[slot] = worker
+
+    async def _started(self, slot: int) -> Running | None:
+        """Start a worker and wait until it serves; None when it does not."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            order = Order(
+                config=self._config,
+                command_line=self._command_line,
+                channel=theirs.fileno(),
+                listening=self._listening.fileno(),
+            )
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "server.supervise.worker",
+                order.as_argument(),
+                pass_fds=(theirs.fileno(), self._listening.fileno()),
+                stdin=subprocess.DEVNULL,
+            )
+        now = self._monotonic()
+        worker = Running(slot=slot, process=process, channel=await Channel.over(ours), started=now, last_heard=now)
+        self._all.add(worker)
+        self._spawn(self._hear(worker))
+        self._spawn(self._outlive(worker))
+        first = [asyncio.create_task(worker.ready.wait()), asyncio.create_task(worker.gone.wait())]
+        await asyncio.wait(first, timeout=START_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        for task in first:
+            task.cancel()
+        if worker.ready.is_set() and not worker.gone.is_set():
+            self._events.info("worker_ready", worker=slot, process=process.pid)
+            return worker
+        worker.stopping = True
+        self._kill(worker)
+        await worker.gone.wait()
+        return None
+
+    async def _hear(self, worker: Running) -> None:
+        while (said := await worker.channel.hear()) is not None:
+            worker.last_heard = self._monotonic()
+            if "ready" in said:
+                worker.ready.set()
+            elif "answer" in said:
+                waiting = worker.questions.pop(said["answer"], None)
+                if waiting is not None and not waiting.done():
+                    waiting.set_result(said["value"])
+        for waiting in worker.questions.values():
+            if not waiting.done():
+                waiting.set_result(None)
+
+    async def _outlive(self, worker: Running) -> None:
+        """Wait for a worker's end, and replace it if it was not told to end."""
+        code = await worker.process.wait()
+        self._all.discard(worker)
+        worker.gone.set()
+        await worker.channel.close()
+        if worker.stopping or self._stop.is_set() or self._workers.get(worker.slot) is not worker:
+            self._events.info("worker_ended", worker=worker.slot, process=worker.process.pid, code=code)
+            return
+        self._restarts += 1
+        lived = self._monotonic() - worker.started
+        delay, self._backoffs[worker.slot] = self._backoffs.get(worker.slot, Backoff()).after(lived_seconds=lived)
+        self._events.warning(
+            "worker_died", worker=worker.slot, process=worker.process.pid, code=code, again_in_seconds=delay
+        )
+        await self._replace(worker.slot, delay)
+
+    async def _replace(self, slot: int, delay: float) -> None:
+        while not self._stop.is_set():
+            await asyncio.sleep(delay)
+            worker = await self._started(slot)
+            if worker is not None:
+                self._workers[slot] = worker
+                return
+            delay, self._backoffs[slot] = self._backoffs.get(slot, Backoff()).after(lived_seconds=0.0)
+            self._events.warning("worker_not_started", worker=slot, again_in_seconds=delay)
+
+    def _kill(self, worker: Running) -> None:
+        if worker.process.returncode is None:
+            worker.process.kill()
+
+    async def _end(self, worker: Running, *, last: bool, seconds: float) -> None:
+        """Let a worker drain, and kill it if that takes too long."""
+        worker.stopping = True
+        worker.channel.say(stop={"last": last})
+        try:
+            async with asyncio.timeout(seconds):
+                await worker.gone.wait()
+        except TimeoutError:
+            self._events.warning("worker_killed", worker=worker.slot, process=worker.process.pid, after_seconds=seconds)
+            self._kill(worker)
+            await worker.gone.wait()
+
+    async def _stop_all(self) -> None:
+        self._stop.set()
+        turn_away(self._listening)
+        seconds = self._settings.drain_seconds + MARGIN_SECONDS
+        await asyncio.gather(*(self._end(worker, last=True, seconds=seconds) for worker in list(self._all)))
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # Watching
+
+    async def _watch(self) -> None:
+        """Kill workers that are stuck, and tell the service manager as long as one is not."""
+        watchdog = self._notifier.watchdog_seconds
+        while True:
+            hang = self._settings.hang_seconds
+            await asyncio.sleep(min(hang / 4, (watchdog or hang) / 3))
+            now = self._monotonic()
+            for worker in list(self._all):
+                if worker.ready.is_set() and not worker.stopping and now - worker.last_heard > hang:
+                    self._events.warning("worker_hung", worker=worker.slot, process=worker.process.pid)
+                    self._kill(worker)
+            if watchdog is not None and any(now - worker.last_heard <= hang for worker in self._all):
+                self._notifier.tell("WATCHDOG=1")
+
+    async def _reload_when_told(self) -> None:
+        while True:
+            await self._reload.wait()
+            self._reload.clear()
+            self._notifier.tell("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+            await self._reloaded()
+            self._notifier.tell("READY=1")
+
+    async def _reloaded(self) -> None:
+        """Replace each worker by one with the settings of now; the old ones stay where a new one does not start."""
+        try:
+            settings = load_settings(self._config, **self._command_line)
+        except SettingsError as error:
+            self._events.warning("reload_refused", reason=str(error))
+            return
+        fixed = [name for name in FIXED if getattr(settings, name) != getattr(self._settings, name)]
+        if fixed:
+            self._events.warning("reload_needs_restart", settings=fixed)
+        before, self._settings = self._settings, settings
+        for slot in range(1, max(before.workers, settings.workers) + 1):
+            old = self._workers.get(slot)
+            if slot <= settings.workers:
+                new = await self._started(slot)
+                if new is None:
+                    self._settings = before
+                    self._events.warning("reload_refused", reason="a worker with the new settings did not start")
+                    return
+                self._workers[slot] = new
+            else:
+                self._workers.pop(slot, None)
+            if old is not None:
+                old.stopping = True
+                self._spawn(self._end(old, last=False, seconds=before.drain_seconds + MARGIN_SECONDS))
+        self._events.info("reloaded", workers=settings.workers)
+
+    # What the admin listener shows
+
+    async def readiness(self) -> Readiness:
+        """Give the checks of all workers; a worker that does not answer is a check that fails."""
+        answers = await asyncio.gather(
+            *(self._ask(self._workers.get(slot), "readiness") for slot in range(1, self._settings.workers + 1))
+        )
+        checks: dict[str, str] = {}
+        for slot, answer in enumerate(answers, 1):
+            checks[f"worker {slot}"] = "no answer" if answer is None else "ok"
+            checks |= {f"worker {slot} {name}": outcome for name, outcome in (answer or {}).items()}
+        return Readiness(checks=checks)
+
+    async def exposition(self) -> bytes:
+        """Give the metrics of all workers, told apart by the label `worker`."""
+        workers = dict(self._workers)
+        answers = await asyncio.gather(*(self._ask(worker, "metrics") for worker in workers.values()))
+        texts = {str(slot): answer for slot, answer in zip(workers, answers, strict=True) if answer is not None}
+        return merged_expositions(texts, workers=len(texts), restarts=self._restarts)
+
+    async def _ask(self, worker: Running | None, what: str) -> Any:
+        if worker is None or worker.gone.is_set():
+            return None
+        self._asked += 1
+        number = self._asked
+        waiting: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        worker.questions[number] = waiting
+        worker.channel.say(ask=what, number=number)
+        try:
+            return await asyncio.wait_for(waiting, ANSWER_SECONDS)
+        except TimeoutError:
+            return None
+        finally:
+            worker.questions.pop(number, None)
+
+    def _spawn(self, work: Any) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+async def supervise(
+    *, config: Path | None, command_line: dict[str, Any], settings: Settings, log: TextIO = sys.stderr
+) -> None:
+    """Serve with workers until SIGTERM or SIGINT; SIGHUP reloads.
+
+    Raises SettingsError when the addresses cannot be used or a worker cannot start.
+    """
+    events = EventLog(log, format=settings.log_format, clock=utc_now)
+    with (
+        bind(settings.host, settings.port, setting="host, port") as listening,
+        bind(settings.admin_host, settings.admin_port, setting="admin_host, admin_port") as admin,
+    ):
+        supervisor = Supervisor(
+            config=config,
+            command_line=command_line,
+            settings=settings,
+            listening=listening,
+            events=events,
+            notifier=Notifier(os.environ, process=os.getpid()),
+        )
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(name, supervisor.stop)
+        loop.add_signal_handler(signal.SIGHUP, supervisor.reload)
+        local_url = url_of(listening, secure=settings.tls_certificate_file is not None)
+        url, admin_url = settings.public_url or local_url, url_of(admin)
+        async with site(admin_application(supervisor), admin):
+            await supervisor.run(lambda: events.info("serving", url=url, local_url=local_url, admin_url=admin_url))
+        events.info("stopped")

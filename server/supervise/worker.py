@@ -1,0 +1,121 @@
+"""The process that serves, on a socket that it was given. Started by the supervisor only."""
+
+import asyncio
+import json
+import signal
+import socket
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from containers import ContainerError
+from server.app import Application, build_application, opened_core
+from server.errors import SettingsError
+from server.listener import soap_listener, url_of
+from server.process import run_loop, settle
+from server.settings import Settings, load_settings
+from server.supervise.channel import Channel
+from soap import ContractError
+from storage.errors import StorageError
+
+BEATS_A_HANG = 4
+
+MENDABLE = (SettingsError, StorageError, ContainerError, ContractError)
+"""Why a worker cannot start, told in one line; anything else is a bug and keeps its traceback."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Order:
+    """What a worker is started with: the settings file, what the command line said, and two descriptors."""
+
+    config: Path | None
+    command_line: dict[str, Any]
+    channel: int
+    listening: int
+
+    def as_argument(self) -> str:
+        """Give it as one argument of a command line."""
+        return json.dumps(
+            {
+                "config": None if self.config is None else str(self.config),
+                "command_line": self.command_line,
+                "channel": self.channel,
+                "listening": self.listening,
+            }
+        )
+
+    @classmethod
+    def from_argument(cls, text: str) -> "Order":
+        """Read what `as_argument` wrote."""
+        values = json.loads(text)
+        config = values.pop("config")
+        return cls(config=None if config is None else Path(config), **values)
+
+
+class Worker:
+    """Serves until told to stop, and answers its supervisor."""
+
+    def __init__(self, settings: Settings, channel: Channel, listening: socket.socket) -> None:
+        self._settings = settings
+        self._channel = channel
+        self._listening = listening
+        self._stop = asyncio.Event()
+        self._last = False
+
+    async def run(self) -> None:
+        """Serve. Raises what `opened_core` and `build_application` raise."""
+        settings = self._settings
+        loop = asyncio.get_running_loop()
+        # Ctrl-C reaches the whole group; the supervisor tells its workers itself.
+        loop.add_signal_handler(signal.SIGINT, lambda: None)
+        loop.add_signal_handler(signal.SIGTERM, self._stop.set)
+        local_url = url_of(self._listening, secure=settings.tls_certificate_file is not None)
+        async with opened_core(settings) as core:
+            application = build_application(settings, core, public_url=settings.public_url or local_url, log=sys.stderr)
+            async with soap_listener(settings, application, self._listening, last=lambda: self._last):
+                others = [asyncio.create_task(self._listen(application)), asyncio.create_task(self._beat())]
+                settle()
+                self._channel.say(ready=True)
+                await self._stop.wait()
+            for task in others:
+                task.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
+        await self._channel.close()
+
+    async def _listen(self, application: Application) -> None:
+        while (said := await self._channel.hear()) is not None:
+            if "stop" in said:
+                self._last = bool(said["stop"]["last"])
+                self._stop.set()
+            elif said.get("ask") == "metrics":
+                self._channel.say(answer=said["number"], value=application.metrics.exposition().decode())
+            elif said.get("ask") == "readiness":
+                readiness = await application.health.readiness()
+                self._channel.say(answer=said["number"], value=dict(readiness.checks))
+        self._stop.set()
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.hang_seconds / BEATS_A_HANG)
+            self._channel.say(alive=True)
+
+
+async def _serve(order: Order) -> None:
+    settings = load_settings(order.config, **order.command_line)
+    with socket.socket(fileno=order.listening) as listening:
+        channel = await Channel.over(socket.socket(fileno=order.channel))
+        await Worker(settings, channel, listening).run()
+
+
+def main() -> None:
+    """Be a worker. Exit code 1: it could not start, and has said why."""
+    try:
+        run_loop(_serve(Order.from_argument(sys.argv[1])))
+    except MENDABLE as error:
+        sys.stderr.write(f"opendepot: {error}\n")
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
