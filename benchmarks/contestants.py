@@ -1,0 +1,74 @@
+"""What a benchmark compares: servers that can be built, started on a port and asked for their version."""
+
+import importlib.metadata
+import importlib.util
+import os
+import shutil
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.processes import output_of
+from benchmarks.report import Refused
+
+ROOT = Path(__file__).parent.parent
+CACHE = Path(__file__).parent / ".cache"
+"""Where peers are built and installed; git ignores it, and it may be deleted at any time."""
+
+THREADS = 64
+"""How many connections a contestant must be able to keep alive at once, where each holds a thread."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contestant:
+    """A server that takes part.
+
+    `prepare` builds or installs it if that is not done yet and raises Refused when it cannot; `command` gives the
+    command line that serves on a port of 127.0.0.1; `version` is asked after `prepare`.
+    """
+
+    name: str
+    prepare: Callable[[], None]
+    command: Callable[[int], Sequence[str]]
+    version: Callable[[], str]
+    directory: Path = ROOT
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def module_of_ours(name: str, module: str) -> Contestant:
+    """Give the contestant that is a module of this repository, run as `python -m MODULE --port PORT`."""
+
+    def prepare() -> None:
+        if importlib.util.find_spec(module) is None:
+            raise Refused(f"{name}: there is no module {module}")
+
+    return Contestant(
+        name=name,
+        prepare=prepare,
+        command=lambda port: [sys.executable, "-m", module, "--port", str(port)],
+        version=lambda: f"opendepot {importlib.metadata.version('opendepot')}",
+    )
+
+
+def need_packages(packages: Mapping[str, Sequence[str]]) -> None:
+    """Install Debian packages, each told by the commands or absolute paths that it brings and that are missing.
+
+    Raises Refused when they are missing and cannot be installed from here.
+    """
+    missing = sorted(name for name, brings in packages.items() if not all(_exists(thing) for thing in brings))
+    if not missing:
+        return
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        raise Refused(f"missing system packages; as root on Debian: apt-get install {' '.join(missing)}")
+    output_of(["apt-get", "update", "-qq"])
+    output_of(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "-y", "-qq", *missing])
+
+
+def debian_version(package: str) -> str:
+    """Give the version of an installed Debian package."""
+    return output_of(["dpkg-query", "--show", "--showformat=${Version}", package]).strip()
+
+
+def _exists(thing: str) -> bool:
+    return Path(thing).exists() if thing.startswith("/") else shutil.which(thing) is not None

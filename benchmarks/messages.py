@@ -1,0 +1,60 @@
+"""The order that the benchmarks send, as fixed bytes, and eight requests that no server may take."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+CONTENT_TYPE = "text/xml; charset=utf-8"
+SOAP_ACTION = '"urn:opendepot:sales:1/CreateOrder"'
+
+CREATE_ORDER = b"""<?xml version="1.0" encoding="utf-8"?>
+<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" xmlns:sales="urn:opendepot:sales:1">
+  <soapenv:Body>
+    <sales:CreateOrder>
+      <sales:transactionId>5c1f7a52-8f0e-4d6b-9d0a-2b7b0a3f6c11</sales:transactionId>
+      <sales:orderNumber>SO-2026-004711</sales:orderNumber>
+      <sales:customer>
+        <sales:name>Erika Mustermann</sales:name>
+        <sales:company>Example Machines GmbH</sales:company>
+        <sales:email>erika.mustermann@example.com</sales:email>
+        <sales:customerNumber>C-10042</sales:customerNumber>
+        <sales:language>de</sales:language>
+      </sales:customer>
+      <sales:orderLine><sales:itemNumber>CAD-PRO-24</sales:itemNumber><sales:quantity>5</sales:quantity></sales:orderLine>
+      <sales:orderLine><sales:itemNumber>CAD-VIEW</sales:itemNumber><sales:quantity>25</sales:quantity></sales:orderLine>
+      <sales:orderLine><sales:itemNumber>CAM-5X</sales:itemNumber><sales:quantity>1</sales:quantity></sales:orderLine>
+    </sales:CreateOrder>
+  </soapenv:Body>
+</soapenv:Envelope>
+"""
+"""One SOAP 1.1 order of three lines with a customer and a number of its own; valid by `wsdl/v1/sales.xsd`."""
+
+_TRANSACTION_ID = b"<sales:transactionId>5c1f7a52-8f0e-4d6b-9d0a-2b7b0a3f6c11</sales:transactionId>"
+_ORDER_NUMBER = b"<sales:orderNumber>SO-2026-004711</sales:orderNumber>"
+_FIRST_LINE = CREATE_ORDER.index(b"<sales:orderLine>")
+_END_OF_LINES = CREATE_ORDER.rindex(b"</sales:orderLine>") + len(b"</sales:orderLine>")
+
+
+def _with(old: bytes, new: bytes) -> bytes:
+    if CREATE_ORDER.count(old) != 1:
+        raise AssertionError(f"the order must hold {old!r} exactly once")
+    return CREATE_ORDER.replace(old, new)
+
+
+BAD_REQUESTS: Mapping[str, bytes] = MappingProxyType(
+    {
+        "quantity 0": _with(b"<sales:quantity>5<", b"<sales:quantity>0<"),
+        "id too long": _with(b"5c1f7a52-8f0e-4d6b-9d0a-2b7b0a3f6c11", b"5" * 101),
+        "bad int": _with(b"<sales:quantity>5<", b"<sales:quantity>5x<"),
+        "missing element": _with(_TRANSACTION_ID, b""),
+        "no lines": CREATE_ORDER[:_FIRST_LINE] + CREATE_ORDER[_END_OF_LINES:],
+        "wrong order": _with(_TRANSACTION_ID, b"").replace(_ORDER_NUMBER, _ORDER_NUMBER + _TRANSACTION_ID),
+        "unknown element": _with(_ORDER_NUMBER, _ORDER_NUMBER + b"<sales:colour>red</sales:colour>"),
+        "DTD": _with(
+            b"<soapenv:Envelope ", b'<!DOCTYPE Envelope [<!ENTITY item "CAD-VIEW">]>\n<soapenv:Envelope '
+        ).replace(b">CAD-VIEW<", b">&item;<"),
+    }
+)
+"""The order, spoiled in one way each: what the schema forbids, and a document type (SOAP 1.1, section 3).
+
+The document type declares an entity, which stands for an item number that the schema allows.
+"""

@@ -1,0 +1,1 @@
+"""Servers of other makers, built and set up to be as fast as they honestly can be."""

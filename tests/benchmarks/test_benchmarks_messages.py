@@ -1,0 +1,35 @@
+import pytest
+from lxml import etree
+
+from benchmarks.checks import SALES, SOAP11, sales_schema
+from benchmarks.messages import BAD_REQUESTS, CREATE_ORDER
+
+
+def payload(message: bytes) -> etree._Element:
+    found = etree.fromstring(message).find(f"{{{SOAP11}}}Body/{{{SALES}}}CreateOrder")
+    assert found is not None
+    return found
+
+
+def test_the_order_is_valid_and_about_1_kb_with_three_lines() -> None:
+    order = payload(CREATE_ORDER)
+    sales_schema().assertValid(order)
+    assert 1000 <= len(CREATE_ORDER) <= 1200
+    assert len(order.findall(f"{{{SALES}}}orderLine")) == 3
+    assert order.find(f"{{{SALES}}}customer/{{{SALES}}}customerNumber") is not None
+    assert order.find(f"{{{SALES}}}orderNumber") is not None
+
+
+@pytest.mark.parametrize("name", [name for name in BAD_REQUESTS if name != "DTD"])
+def test_each_bad_request_is_well_formed_and_invalid_by_the_schema(name: str) -> None:
+    assert not sales_schema().validate(payload(BAD_REQUESTS[name]))
+
+
+def test_the_dtd_is_all_that_is_wrong_with_its_request() -> None:
+    order = payload(BAD_REQUESTS["DTD"])
+    assert order.getroottree().docinfo.doctype
+    sales_schema().assertValid(order)
+
+
+def test_there_are_eight_bad_requests_and_each_is_another() -> None:
+    assert len({CREATE_ORDER, *BAD_REQUESTS.values()}) == 9
