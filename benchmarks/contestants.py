@@ -4,17 +4,16 @@ import importlib.metadata
 import importlib.util
 import os
 import shutil
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.folders import CACHE, ROOT
+from benchmarks.interpreter import best_python, describe
 from benchmarks.processes import output_of
 from benchmarks.report import Refused
 
-ROOT = Path(__file__).parent.parent
-CACHE = Path(__file__).parent / ".cache"
-"""Where peers are built and installed; git ignores it, and it may be deleted at any time."""
+__all__ = ["CACHE", "ROOT", "THREADS", "Contestant", "debian_version", "module_of_ours", "need_packages"]
 
 THREADS = 64
 """How many connections a contestant must be able to keep alive at once, where each holds a thread."""
@@ -42,12 +41,13 @@ def module_of_ours(name: str, module: str) -> Contestant:
     def prepare() -> None:
         if importlib.util.find_spec(module) is None:
             raise Refused(f"{name}: there is no module {module}")
+        best_python()
 
     return Contestant(
         name=name,
         prepare=prepare,
-        command=lambda port: [sys.executable, "-m", module, "--port", str(port)],
-        version=lambda: f"opendepot {importlib.metadata.version('opendepot')}",
+        command=lambda port: [best_python(), "-m", module, "--port", str(port)],
+        version=lambda: f"opendepot {importlib.metadata.version('opendepot')} on {describe(best_python())}",
     )
 
 

@@ -100,33 +100,45 @@ def compile_decoder(type_: ComplexType, messages: ModuleType) -> Decode:
     bytes outside the base64 alphabet, a number of thousands of digits.
     """
     message_class = _message_class(type_, messages)
-    decoders = [(field.attribute, _field_decoder(field, messages)) for field in type_.fields]
-    table: dict[Any, tuple[str, bool, Decode]] = {
-        field.tag: (attribute, field.many, convert)
-        for field, (attribute, convert) in zip(type_.fields, decoders, strict=True)
-    }
+    steps = tuple(
+        (field.attribute, _field_decoder(field, messages), field.tag, field.optional, field.many)
+        for field in type_.fields
+    )
+    singles = tuple((attribute, convert) for attribute, convert, _, _, _ in steps)
     # A valid element with as many children as there are fields has each once, in their order, so no tag is asked for.
-    whole = -1 if any(field.many for field in type_.fields) else len(decoders)
+    whole = -1 if any(field.many for field in type_.fields) else len(steps)
 
     def decode(element: etree._Element) -> Any:
         children = element[:]
         if len(children) == whole:
             return message_class(
-                **{attribute: convert(child) for (attribute, convert), child in zip(decoders, children, strict=True)}
+                **{attribute: convert(child) for (attribute, convert), child in zip(singles, children, strict=True)}
             )
-        values: dict[str, Any] = {}
-        for child in children:
-            attribute, many, convert = table[child.tag]
-            if many:
-                values.setdefault(attribute, []).append(convert(child))
-            else:
-                values[attribute] = convert(child)
-        for attribute, value in values.items():
-            if type(value) is list:
-                values[attribute] = tuple(value)
-        return message_class(**values)
+        return message_class(**_taken(children, steps))
 
     return decode
+
+
+def _taken(children: list[etree._Element], steps: tuple[tuple[str, Decode, Any, bool, bool], ...]) -> dict[str, Any]:
+    """Walk a valid sequence; a tag is asked for only where something else could stand."""
+    values: dict[str, Any] = {}
+    at, count, last = 0, len(children), steps[-1]
+    for step in steps:
+        attribute, convert, tag, optional, many = step
+        if many:
+            start, at = at, count if step is last else _end_of_run(children, at, tag)
+            if at > start:
+                values[attribute] = tuple([convert(child) for child in children[start:at]])
+        elif not optional or (at < count and children[at].tag == tag):
+            values[attribute] = convert(children[at])
+            at += 1
+    return values
+
+
+def _end_of_run(children: list[etree._Element], at: int, tag: str) -> int:
+    while at < len(children) and children[at].tag == tag:
+        at += 1
+    return at
 
 
 def _field_decoder(field: Field, messages: ModuleType) -> Decode:

@@ -22,11 +22,13 @@ def within_bounds(data: bytes, *, declaration: int, limits: Limits) -> bool:
     """
     # Each element opens with a `<` of its own, and `=` and `xmlns` bound what any one element can carry. `<!` and
     # `<?` can be harmless (a comment, a CDATA section), but only the exact count can tell.
+    # Each attribute, and so each namespace declaration, has a `=`. What the length alone rules out is not counted.
     special, long_attribute, long_namespace = _patterns(limits.name_bytes)
+    equals = data.count(b"=", declaration)
     return (
-        data.count(b"<", declaration) <= limits.elements
-        and data.count(b"=", declaration) <= limits.attributes
-        and data.count(b"xmlns") <= limits.namespaces
+        (len(data) <= limits.elements or data.count(b"<", declaration) <= limits.elements)
+        and equals <= limits.attributes
+        and (equals <= limits.namespaces or data.count(b"xmlns") <= limits.namespaces)
         and special.search(data, declaration) is None
         and long_attribute.search(data, declaration) is None
         and long_namespace.search(data, declaration) is None

@@ -34,7 +34,8 @@ def parse(data: bytes, *, limits: Limits, charset: str | None = None) -> etree._
             f"The document is larger than {limits.max_bytes} bytes; send a smaller one or several.",
         )
     text, declaration = decode(data, charset=charset)
-    if not within_bounds(text, declaration=declaration, limits=limits):
+    plain = within_bounds(text, declaration=declaration, limits=limits)
+    if not plain:
         count_exactly(text, limits=limits)
     try:
         root = etree.fromstring(text, _tools.parser)
@@ -42,8 +43,8 @@ def parse(data: bytes, *, limits: Limits, charset: str | None = None) -> etree._
         line, column = error.position
         message = _FINDINGS.get(error.code, "The document is not well-formed XML.")
         raise XmlRefused("Malformed", message, line=line, column=column) from None
-    # No document is deeper than it has start tags, so that most need not be looked at for that.
-    if b"<!" in text or text.count(b"<") - text.count(b"</") > limits.depth:
+    # No document is deeper than it has start tags. In a plain one each `<` is that of a tag, and `</` that of an end.
+    if not plain or text.count(b"<") - text.count(b"</") > limits.depth:
         inspect(root, limits=limits)
     return root
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
-from enum import Enum
+from enum import StrEnum
 from typing import Any, cast
 
 from server.http.answers import CONTINUE, Answer, refusal, render_head
@@ -21,7 +21,7 @@ _LAST_SECONDS = 5.0
 """What follows on a deadline must be over by then."""
 
 
-class Phase(Enum):
+class Phase(StrEnum):
     """What a connection is doing."""
 
     PROXIED = "waiting for the PROXY protocol header"
@@ -47,6 +47,15 @@ TRANSITIONS: Mapping[Phase, frozenset[Phase]] = {
     Phase.CLOSED: frozenset(),
 }
 
+# Python 3.11 takes long to find a member of an enumeration by its name.
+_IDLE, _HEAD, _BODY, _RUNNING, _SENDING, _CLOSED = (
+    Phase.IDLE,
+    Phase.HEAD,
+    Phase.BODY,
+    Phase.RUNNING,
+    Phase.SENDING,
+    Phase.CLOSED,
+)
 _BEFORE_HEAD = frozenset({Phase.OPENED, Phase.IDLE, Phase.HEAD})
 _SILENT = frozenset({Phase.OPENED, Phase.IDLE})
 _TOO_SLOW: Mapping[Phase, str] = {
@@ -65,7 +74,7 @@ class Connection(asyncio.Protocol):
         self._keeper = keeper
         self._limits = keeper.limits
         self._application = keeper.application
-        self._reader = RequestReader(keeper.limits.head)
+        self._reader = RequestReader(keeper.heads)
         self._counted = address
         self._phase = Phase.PROXIED if proxied else Phase.OPENED
         self._peer = Peer(address=address)
@@ -130,13 +139,13 @@ class Connection(asyncio.Protocol):
         if self._writable is not None and not self._writable.done():
             self._writable.set_result(None)
         self._writable = None
-        if self._phase is Phase.SENDING and self._task is None:
+        if self._phase is _SENDING and self._task is None:
             self._finished()
             self._go_on()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  the signature is asyncio's
         """The end, whoever brought it about."""
-        self._to(Phase.CLOSED)
+        self._to(_CLOSED)
         self.deadline = float("inf")
         if self._writable is not None:
             self._writable.cancel()
@@ -208,14 +217,16 @@ class Connection(asyncio.Protocol):
     def _step(self) -> bool:
         """Take one part of a request; False when more bytes, or an answer, must come first."""
         phase = self._phase
+        if not self._reader.waiting:
+            return False
         if phase in _BEFORE_HEAD:
             return self._took_head(phase)
-        if phase is Phase.BODY:
+        if phase is _BODY:
             return self._took_body()
         return phase is Phase.PROXIED and self._took_proxy_header()
 
     def _took_head(self, phase: Phase) -> bool:
-        begins = phase is not Phase.HEAD
+        begins = phase is not _HEAD
         if begins:
             self._started = self._keeper.monotonic()
         head = self._reader.next_head()
@@ -223,7 +234,7 @@ class Connection(asyncio.Protocol):
             self._begin(head)
             return True
         if begins and self._reader.waiting:
-            self._to(Phase.HEAD)
+            self._to(_HEAD)
             self.deadline = self._started + self._limits.header_seconds
         return False
 
@@ -235,21 +246,22 @@ class Connection(asyncio.Protocol):
             self._send(opened, keep=not head.has_body)
             return
         self._exchange = opened
-        if not head.has_body:
-            self._run(b"")
-            return
-        self._to(Phase.BODY)
-        self._body_since = self._keeper.monotonic()
-        self.deadline = self._body_deadline()
+        self._to(_BODY)
         try:
             self._reader.expect_body(head, most=opened.most)
+            body = self._reader.next_body()
         except BodyTooLarge:
             self._trouble(Trouble.BODY_TOO_LARGE)
             return
-        if head.expects_continue and not self._reader.waiting:
+        if body is not None:
+            self._run(body)
+            return
+        self._body_since = self._keeper.monotonic()
+        self.deadline = self._body_deadline(self._reader.arrived)
+        if head.expects_continue and not self._reader.arrived:
             self._transport.write(CONTINUE)
 
-    def _body_deadline(self, arrived: int = 0) -> float:
+    def _body_deadline(self, arrived: int) -> float:
         limits = self._limits
         allowed = self._body_since + limits.body_seconds + arrived / limits.bytes_a_second
         return min(allowed, self._started + limits.exchange_seconds)
@@ -284,7 +296,7 @@ class Connection(asyncio.Protocol):
     def _run(self, body: bytes) -> None:
         exchange = self._exchange
         assert exchange is not None  # noqa: S101  tells the type checker
-        self._to(Phase.RUNNING)
+        self._to(_RUNNING)
         self.deadline = self._started + self._limits.exchange_seconds
         answer = exchange.run(body)
         if isinstance(answer, Answer):
@@ -307,12 +319,12 @@ class Connection(asyncio.Protocol):
                 {"message": "an exchange raised", "exception": error, "protocol": self}
             )
         if task.cancelled() or error is not None:
-            if self._overdue and self._phase is Phase.RUNNING:
+            if self._overdue and self._phase is _RUNNING:
                 self._trouble(Trouble.DEADLINE_PASSED)
-            elif self._phase is not Phase.CLOSED:
+            elif self._phase is not _CLOSED:
                 self._transport.abort()
             return False
-        return self._phase is not Phase.CLOSED
+        return self._phase is not _CLOSED
 
     def _answered(self, task: asyncio.Task[Any]) -> None:
         if self._ended(task):
@@ -344,6 +356,7 @@ class Connection(asyncio.Protocol):
     def _send(self, answer: Answer, *, keep: bool = True) -> None:
         head, keeper = self._head, self._keeper
         minor = 1 if head is None else head.minor
+        whole = isinstance(answer.body, bytes)
         self._keep = (
             keep
             and head is not None
@@ -351,9 +364,9 @@ class Connection(asyncio.Protocol):
             and self._requests_left > 0
             and not keeper.draining
             and not (self._client_finished and not self._reader.waiting)
-            and (minor == 1 or isinstance(answer.body, bytes))
+            and (minor == 1 or whole)
         )
-        self._to(Phase.SENDING)
+        self._to(_SENDING)
         start = render_head(answer, date=keeper.date, keep_alive=self._keep, minor=minor)
         without_body = head is not None and head.method == "HEAD"
         if isinstance(answer.body, bytes):
@@ -400,7 +413,7 @@ class Connection(asyncio.Protocol):
         self._head = None
         now = self._keeper.monotonic()
         if self._keep:
-            self._to(Phase.IDLE)
+            self._to(_IDLE)
             self.deadline = now + self._limits.idle_seconds
             return
         if self._client_finished or not transport.can_write_eof():

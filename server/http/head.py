@@ -9,6 +9,9 @@ from server.http.refusals import HttpRefused
 
 CRLF_CRLF = b"\r\n\r\n"
 
+_REMEMBERED = 512
+_LONGEST_REMEMBERED = 2048
+
 _PRINTABLE = bytes(range(0x20, 0x7F)) + b"\t" + bytes(range(0x80, 0x100))
 """What may stand in a head beside the line ends: with all of it deleted, nothing but line ends may be left."""
 
@@ -69,7 +72,22 @@ class Head:
         return self.chunked or bool(self.length)
 
 
-def read_head(data: bytes | bytearray, *, limits: HeadLimits) -> Head:
+class HeadReader:
+    """Reads heads, and remembers those that it has read: a client sends nearly the same one all the time."""
+
+    def __init__(self, limits: HeadLimits) -> None:
+        self.limits = limits
+        self._remembered = lru_cache(maxsize=_REMEMBERED)(self._read)
+
+    def read(self, data: bytes) -> Head:
+        """Read a head; `data` ends before the empty line. Raises HttpRefused."""
+        return self._remembered(data) if len(data) <= _LONGEST_REMEMBERED else self._read(data)
+
+    def _read(self, data: bytes) -> Head:
+        return read_head(data, limits=self.limits)
+
+
+def read_head(data: bytes, *, limits: HeadLimits) -> Head:
     """Read a head; `data` ends before the empty line. Raises HttpRefused."""
     lines = data.decode("latin-1").split("\r\n")
     if data.translate(None, _PRINTABLE) != b"\r\n" * (len(lines) - 1):
@@ -126,7 +144,6 @@ _USUAL = frozenset(
 """Names that need not be looked at letter by letter."""
 
 
-@lru_cache(maxsize=1024)
 def _request_line(line: str, limits: HeadLimits) -> tuple[str, str, str | None, int]:
     if len(line) > limits.line_bytes:
         raise HttpRefused(414, "the request line is too long")

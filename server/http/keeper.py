@@ -11,7 +11,7 @@ from email.utils import format_datetime
 from typing import Protocol
 
 from server.http.application import Application, Peer
-from server.http.head import HeadLimits
+from server.http.head import HeadLimits, HeadReader
 
 TICK_SECONDS = 0.1
 """How often deadlines are looked at: they hold to within this."""
@@ -72,6 +72,7 @@ class Keeper:
     ) -> None:
         self.application = application
         self.limits = limits
+        self.heads = HeadReader(limits.head)
         self.monotonic = monotonic
         self.draining = False
         self.tasks: set[asyncio.Task[object]] = set()

@@ -6,7 +6,7 @@ The reader never looks past the request that is being answered: what a client se
 import re
 
 from server.http.chunked import ChunkedReader
-from server.http.head import CRLF_CRLF, Head, HeadLimits, read_head
+from server.http.head import CRLF_CRLF, Head, HeadReader
 from server.http.proxied import Proxied, read_proxy_header
 from server.http.refusals import BodyTooLarge, HttpRefused
 
@@ -17,11 +17,11 @@ _FIRST_BYTE = re.compile(rb"[A-Z]")
 class RequestReader:
     """Turns fed bytes into heads and bodies, one request at a time."""
 
-    def __init__(self, limits: HeadLimits) -> None:
-        self._limits = limits
+    def __init__(self, heads: HeadReader) -> None:
+        self._heads = heads
+        self._most_head = heads.limits.head_bytes
         self._buffer = bytearray()
         self._searched = 0
-        self._most = 0
         self._length = 0
         self._chunked: ChunkedReader | None = None
         self._skipped_line = False
@@ -53,9 +53,9 @@ class RequestReader:
         end = buffer.find(CRLF_CRLF, self._searched)
         if end < 0 or buffer[0] == 0x0D:
             return self._unfinished_head()
-        if end > self._limits.head_bytes:
+        if end > self._most_head:
             raise HttpRefused(431, "the head is too long")
-        head = read_head(buffer[:end], limits=self._limits)
+        head = self._heads.read(bytes(buffer[:end]))
         del buffer[: end + 4]
         self._searched = 0
         self._skipped_line = False
@@ -73,14 +73,13 @@ class RequestReader:
             raise HttpRefused(400, "bytes that begin no request")
         if _BARE_LINE_FEED.search(buffer, self._searched):
             raise HttpRefused(400, "a bare line feed in the head")
-        if len(buffer) > self._limits.head_bytes:
+        if len(buffer) > self._most_head:
             raise HttpRefused(431, "the head is too long")
         self._searched = max(0, len(buffer) - 3)
         return None
 
     def expect_body(self, head: Head, *, most: int) -> None:
         """Say that the body of `head` shall be read, `most` bytes of it at the most."""
-        self._most = most
         self._length = head.length or 0
         self._chunked = ChunkedReader(most=most) if head.chunked else None
         if self._length > most:
