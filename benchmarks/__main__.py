@@ -8,13 +8,15 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import engine
+from benchmarks import engine, stages, workers
 from benchmarks.report import Options, Record, Refused, print_record
 
 WIDTH = 160
 
 BENCHMARKS: Mapping[str, Callable[[Options], Record]] = {
     "engine": engine.run,
+    "stages": stages.run,
+    "workers": workers.run,
 }
 """Every benchmark by its name; the first line of its docstring is its help."""
 

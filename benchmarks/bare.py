@@ -5,6 +5,7 @@ No access control, no events, no metrics: what the peers do, and no more. `pytho
 
 import argparse
 import asyncio
+import os
 import secrets
 import signal
 import socket
@@ -113,12 +114,24 @@ async def _serve(listening: socket.socket, limits: ConnectionLimits) -> None:
     await keeper.drain(seconds=1)
 
 
+def _forked(number: int) -> list[int]:
+    """Fork so many more processes and give their ids; each of them gets an empty list."""
+    others: list[int] = []
+    for _ in range(number):
+        process = os.fork()
+        if process == 0:
+            return []
+        others.append(process)
+    return others
+
+
 def main() -> None:
     """Serve until told to stop."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--connections-per-address", type=int, default=1_000)
     parser.add_argument("--header-seconds", type=float, default=5.0)
+    parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args()
     limits = ConnectionLimits(
         connections=max(10_000, options.connections_per_address),
@@ -126,7 +139,11 @@ def main() -> None:
         header_seconds=options.header_seconds,
     )
     with socket.create_server(("127.0.0.1", options.port), backlog=4096) as listening:
+        others = _forked(options.workers - 1)
         run_loop(_serve(listening, limits))
+    for process in others:
+        os.kill(process, signal.SIGTERM)
+        os.waitpid(process, 0)
 
 
 if __name__ == "__main__":

@@ -35,8 +35,8 @@ class Contestant:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
-def module_of_ours(name: str, module: str) -> Contestant:
-    """Give the contestant that is a module of this repository, run as `python -m MODULE --port PORT`."""
+def module_of_ours(name: str, module: str, *arguments: str) -> Contestant:
+    """Give the contestant that is a module of this repository, run as `python -m MODULE --port PORT ARGUMENTS`."""
 
     def prepare() -> None:
         if importlib.util.find_spec(module) is None:
@@ -46,7 +46,7 @@ def module_of_ours(name: str, module: str) -> Contestant:
     return Contestant(
         name=name,
         prepare=prepare,
-        command=lambda port: [best_python(), "-m", module, "--port", str(port)],
+        command=lambda port: [best_python(), "-m", module, "--port", str(port), *arguments],
         version=lambda: f"opendepot {importlib.metadata.version('opendepot')} on {describe(best_python())}",
     )
 
