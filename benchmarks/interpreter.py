@@ -1,38 +1,52 @@
 """Which Python runs our side: the fastest build of the same version line that this machine has.
 
 A Python that was built without profile-guided optimisation is a fifth slower, and some machines have such a one first
-on the path. The peers run as Debian built them, so ours runs on Debian's Python where that is better built.
+on the path. The peers run as Debian built them, so ours runs on Debian's Python where that is clearly faster. How a
+Python was built cannot be asked (Debian tells the options of another of its builds), so it is timed.
 """
 
-import json
 import shutil
 import sys
+from functools import cache
 from pathlib import Path
 
 from benchmarks.folders import CACHE, ROOT
 from benchmarks.processes import output_of
 from benchmarks.report import Refused
 
-_ASK = (
-    "import json, sys, sysconfig; arguments = sysconfig.get_config_var('CONFIG_ARGS') or ''; "
-    "print(json.dumps([sys.version.split()[0], '--enable-optimizations' in arguments, '--with-lto' in arguments]))"
-)
 _SYSTEM = "/usr/bin/python3"
+_WORK = (
+    "import sys, time\n"
+    "def work():\n"
+    "    found = {}\n"
+    "    for number in range(20000):\n"
+    "        name = f'{number:05}'\n"
+    "        found[name] = (name.partition('9'), len(found))\n"
+    "    return found\n"
+    "work()\n"
+    "times = []\n"
+    "for _ in range(9):\n"
+    "    started = time.process_time()\n"
+    "    work()\n"
+    "    times.append(time.process_time() - started)\n"
+    "print(sys.version.split()[0], min(times))\n"
+)
+_CLEARLY = 0.95
+"""Another Python is taken when it needs at most this share of the time."""
 
 
 def describe(python: str) -> str:
-    """Name a Python by version and by how it was built."""
-    version, profiled, linked = json.loads(output_of([python, "-c", _ASK]))
-    how = [name for name, is_so in (("PGO", profiled), ("LTO", linked)) if is_so]
-    return f"CPython {version} ({', '.join(how) or 'neither PGO nor LTO'})"
+    """Name a Python by its version."""
+    return f"CPython {_asked(python)[0]}"
 
 
+@cache
 def best_python() -> str:
     """Give the path of the Python for our side; installs what the server needs for it when it is not this one.
 
     Raises Refused when that fails.
     """
-    if "PGO" in describe(sys.executable) or not _usable(_SYSTEM):
+    if not _better(_SYSTEM):
         return sys.executable
     folder = CACHE / "ours"
     python, stamp, lock = folder / "bin" / "python", folder / "requirements.lock", ROOT / "requirements.lock"
@@ -44,14 +58,18 @@ def best_python() -> str:
     return str(python)
 
 
-def _usable(python: str) -> bool:
-    """Whether it is there, of our version line, better built, and can make environments."""
+def _better(python: str) -> bool:
+    """Whether it is there, of our version line, clearly faster than this one, and can make environments."""
     if not Path(python).exists():
         return False
     try:
-        named = describe(python)
+        (version, theirs), (_, ours) = _asked(python), _asked(sys.executable)
         output_of([python, "-c", "import ensurepip, venv"])
     except Refused:
         return False
-    here = f"CPython {sys.version_info.major}.{sys.version_info.minor}."
-    return "PGO" in named and named.startswith(here)
+    return version.startswith(f"{sys.version_info.major}.{sys.version_info.minor}.") and theirs <= ours * _CLEARLY
+
+
+def _asked(python: str) -> tuple[str, float]:
+    version, seconds = output_of([python, "-c", _WORK]).split()
+    return version, float(seconds)
