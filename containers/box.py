@@ -32,7 +32,16 @@ Random = Callable[[int], bytes]
 
 
 class FirmSecurityBox(Protocol):
-    """Signs for firm codes, and shows the certificate that a container checks the signature with."""
+    """Signs for firm codes, and shows the certificate that a container checks the signature with.
+
+    `waits`: signing waits for a device or another process, so that an event loop must not do it itself. Both methods
+    may be called from several threads at once.
+    """
+
+    @property
+    def waits(self) -> bool:
+        """Whether signing waits for something outside this process."""
+        ...
 
     def certificate(self, firm_code: int) -> bytes:
         """Return the certificate (DER) that binds the signing key to the firm code, always the same bytes."""
@@ -49,6 +58,8 @@ class SoftwareBox:
     The certificate of a firm code is minted when it is asked for, and comes out the same in each process and each time:
     its signature is deterministic (RFC 6979), its serial number is a hash, and its dates are the root's.
     """
+
+    waits = False
 
     def __init__(
         self, *, root_key: ec.EllipticCurvePrivateKey, root: x509.Certificate, key: ec.EllipticCurvePrivateKey

@@ -302,16 +302,18 @@ class Depot:
             details=json.dumps({"export": context.export, "counter": list(context.counter)}),
         )
 
+    def _signed(self, steps: Sequence[StepRow]) -> tuple[tuple[Counter, bytes], ...]:
+        return tuple(
+            (step.counter, sign_step(step.content, firm_code=step.firm_code, box=self._box)) for step in steps
+        )
+
     async def _file(self, context: Context, steps: Sequence[StepRow]) -> bytes | None:
         """Give the file, what is reserved but unsigned signed first; the first bytes stored win (section 3, step 6)."""
         if not steps:
             return None
         signed: dict[Counter, bytes] = {step.counter: step.signed for step in steps if step.signed is not None}
-        fresh = tuple(
-            (step.counter, sign_step(step.content, firm_code=step.firm_code, box=self._box))
-            for step in steps
-            if step.signed is None
-        )
+        unsigned = [step for step in steps if step.signed is None]
+        fresh = await asyncio.to_thread(self._signed, unsigned) if self._box.waits else self._signed(unsigned)
         if fresh:
             stored = await self._storage.execute(
                 StoreSigned(serial=context.serial, firm_code=context.firm_code, signed=fresh)

@@ -1,5 +1,6 @@
 """The composition root: settings to services that can be served. Nothing else in the server builds anything."""
 
+import asyncio
 import posixpath
 import secrets
 import time
@@ -197,6 +198,9 @@ def _documents(published: Published, contract: Contract, public_url: str) -> Map
 
 def _signing(box: FirmSecurityBox) -> Callable[[], Awaitable[None]]:
     async def signs() -> None:
-        box.sign(READINESS_FIRM_CODE, b"readiness")
+        if box.waits:
+            await asyncio.to_thread(box.sign, READINESS_FIRM_CODE, b"readiness")
+        else:
+            box.sign(READINESS_FIRM_CODE, b"readiness")
 
     return signs

@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from rules import FIRM, World, held
 
-from containers import Container, SoftwareBox, read_update
+from containers import Container, SoftwareBox, load_trust, read_update
 from licensing.depot import Depot
 from licensing.orders import OrderReceipt
 from licensing.transfers.planning import Target
@@ -131,3 +132,37 @@ async def test_a_late_context_that_was_overtaken_is_still_late(world: World, ope
         assert (await depot.confirm_license_update(receipt=late)).state == "ExportAgain"
     assert world.sql("SELECT count(*) FROM contexts WHERE export = 1") == [(1,)]
     assert world.sql("SELECT mark FROM containers") == [("ok",)]
+
+
+class BoxThatWaits:
+    """A box behind a device: it signs when the event loop has turned meanwhile."""
+
+    waits = True
+
+    def __init__(self, box: SoftwareBox) -> None:
+        self._box = box
+        self.turned = threading.Event()
+
+    def certificate(self, firm_code: int) -> bytes:
+        return self._box.certificate(firm_code)
+
+    def sign(self, firm_code: int, data: bytes) -> bytes:
+        if not self.turned.wait(timeout=10):
+            raise AssertionError("the event loop stood still while the box was signing")
+        return self._box.sign(firm_code, data)
+
+
+async def test_a_box_that_waits_does_not_hold_up_the_event_loop(world: World) -> None:
+    order, container = await world.order(), world.container()
+    box = BoxThatWaits(world.box)
+    depot = Depot(
+        storage=world.storage,
+        vault=world.vault,
+        box=box,
+        trust=load_trust(world.box.root_certificate_pem),
+        clock=world.clock,
+    )
+    collecting = asyncio.create_task(collect(depot, order, container.context(FIRM)))
+    asyncio.get_running_loop().call_later(0.05, box.turned.set)
+    container.import_update(await collecting)
+    assert held(container) == 1
