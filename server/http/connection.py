@@ -362,8 +362,7 @@ class Connection(asyncio.Protocol):
             and head is not None
             and head.keep_alive
             and self._requests_left > 0
-            and not keeper.draining
-            and not (self._client_finished and not self._reader.waiting)
+            and (self._reader.waiting > 0 or not (keeper.draining or self._client_finished))
             and (minor == 1 or whole)
         )
         self._to(_SENDING)
@@ -414,7 +413,7 @@ class Connection(asyncio.Protocol):
         now = self._keeper.monotonic()
         if self._keep:
             self._to(_IDLE)
-            self.deadline = now + self._limits.idle_seconds
+            self.deadline = now + (DRAIN_IDLE_SECONDS if self._keeper.draining else self._limits.idle_seconds)
             return
         if self._client_finished or not transport.can_write_eof():
             transport.close()
