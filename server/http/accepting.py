@@ -82,7 +82,7 @@ class Acceptor:
         if proxied_from is not None and not proxied_from(host):
             self._keeper.application.refused(Peer(address=host), status=0, reason="not one of the trusted proxies")
             accepted.close()
-        elif not self._keeper.enter(host):
+        elif not self._keeper.enter(host, relayed=proxied_from is not None):
             accepted.close()
         else:
             task = self._loop.create_task(self._open(accepted, host))
@@ -91,19 +91,15 @@ class Acceptor:
         return True
 
     async def _open(self, accepted: socket.socket, host: str) -> None:
-        entrance, made = self._entrance, False
-
-        def connection() -> Connection:
-            nonlocal made
-            made = True
-            return Connection(self._keeper, address=host, proxied=entrance.proxied_from is not None)
+        entrance = self._entrance
+        connection = Connection(self._keeper, address=host, proxied=entrance.proxied_from is not None)
 
         try:
             if entrance.tls is None:
-                await self._loop.connect_accepted_socket(connection, accepted)
+                await self._loop.connect_accepted_socket(lambda: connection, accepted)
             else:
                 await self._loop.connect_accepted_socket(
-                    connection,
+                    lambda: connection,
                     accepted,
                     ssl=entrance.tls,
                     ssl_handshake_timeout=entrance.handshake_seconds,
@@ -112,8 +108,8 @@ class Acceptor:
         except (OSError, TimeoutError):
             self._keeper.application.refused(Peer(address=host), status=0, reason="no TLS handshake")
             accepted.close()
-            if not made:
-                self._keeper.leave(host)
+            if not connection.made:
+                self._keeper.leave(connection.counted)
 
 
 def turn_away(listening: socket.socket) -> None:

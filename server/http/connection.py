@@ -37,10 +37,10 @@ class Phase(StrEnum):
 
 TRANSITIONS: Mapping[Phase, frozenset[Phase]] = {
     Phase.PROXIED: frozenset({Phase.OPENED, Phase.CLOSED}),
-    Phase.OPENED: frozenset({Phase.HEAD, Phase.BODY, Phase.RUNNING, Phase.SENDING, Phase.LINGERING, Phase.CLOSED}),
-    Phase.IDLE: frozenset({Phase.HEAD, Phase.BODY, Phase.RUNNING, Phase.SENDING, Phase.LINGERING, Phase.CLOSED}),
-    Phase.HEAD: frozenset({Phase.BODY, Phase.RUNNING, Phase.SENDING, Phase.LINGERING, Phase.CLOSED}),
-    Phase.BODY: frozenset({Phase.RUNNING, Phase.SENDING, Phase.LINGERING, Phase.CLOSED}),
+    Phase.OPENED: frozenset({Phase.HEAD, Phase.BODY, Phase.SENDING, Phase.CLOSED}),
+    Phase.IDLE: frozenset({Phase.HEAD, Phase.BODY, Phase.SENDING, Phase.CLOSED}),
+    Phase.HEAD: frozenset({Phase.BODY, Phase.SENDING, Phase.CLOSED}),
+    Phase.BODY: frozenset({Phase.RUNNING, Phase.SENDING, Phase.CLOSED}),
     Phase.RUNNING: frozenset({Phase.SENDING, Phase.CLOSED}),
     Phase.SENDING: frozenset({Phase.IDLE, Phase.LINGERING, Phase.CLOSED}),
     Phase.LINGERING: frozenset({Phase.CLOSED}),
@@ -67,15 +67,19 @@ _READING = frozenset({Phase.PROXIED, Phase.OPENED, Phase.IDLE, Phase.HEAD, Phase
 
 
 class Connection(asyncio.Protocol):
-    """One connection. `address` is counted in already; `proxied`: a PROXY protocol header comes first."""
+    """One connection, which the keeper has let in. `proxied`: a PROXY protocol header comes first.
+
+    `counted` is the address that it counts for, `made` whether it came to be: without that nobody else counts it out.
+    """
 
     def __init__(self, keeper: Keeper, *, address: str, proxied: bool = False) -> None:
         self.deadline = float("inf")
+        self.made = False
         self._keeper = keeper
         self._limits = keeper.limits
         self._application = keeper.application
         self._reader = RequestReader(keeper.heads)
-        self._counted = address
+        self.counted = None if proxied else address
         self._phase = Phase.PROXIED if proxied else Phase.OPENED
         self._peer = Peer(address=address)
         self._requests_left = keeper.limits.requests
@@ -107,6 +111,7 @@ class Connection(asyncio.Protocol):
             certificate=None if secure is None else secure.getpeercert(binary_form=True),
         )
         self.deadline = self._keeper.monotonic() + self._limits.header_seconds
+        self.made = True
         self._keeper.add(self)
 
     def data_received(self, data: bytes) -> None:
@@ -118,9 +123,13 @@ class Connection(asyncio.Protocol):
                 self._transport.abort()
             return
         self._reader.feed(data)
-        if phase in _READING:
+        if phase in _READING and not self._turn_due:
             self._advance()
-        elif self._reader.waiting > self._limits.ahead_bytes and not self._reading_paused:
+        else:
+            self._pause_when_ahead()
+
+    def _pause_when_ahead(self) -> None:
+        if self._reader.waiting > self._limits.ahead_bytes and not self._reading_paused:
             self._reading_paused = True
             self._transport.pause_reading()
 
@@ -152,7 +161,7 @@ class Connection(asyncio.Protocol):
         if self._task is not None:
             self._task.cancel()
         self._give_up_exchange()
-        self._keeper.leave(self._counted)
+        self._keeper.leave(self.counted)
         self._keeper.remove(self)
 
     # The keeper
@@ -199,6 +208,7 @@ class Connection(asyncio.Protocol):
             self._refuse(refused)
             return
         self._turn_due = True
+        self._pause_when_ahead()
         asyncio.get_running_loop().call_soon(self._go_on)
 
     def _go_on(self) -> None:
@@ -206,11 +216,13 @@ class Connection(asyncio.Protocol):
         self._turn_due = False
         if self._phase not in _READING:
             return
-        if self._reading_paused and self._reader.waiting <= self._limits.ahead_bytes:
-            self._reading_paused = False
-            self._transport.resume_reading()
         if self._reader.waiting:
             self._advance()
+        # Who waits for the rest of a head or a body must read, however much of it is there already.
+        waits = self._phase in _READING or self._reader.waiting <= self._limits.ahead_bytes
+        if self._reading_paused and waits and not self._turn_due:
+            self._reading_paused = False
+            self._transport.resume_reading()
         if self._client_finished and self._phase in _READING and not self._turn_due:
             self._transport.close()
 
@@ -284,11 +296,10 @@ class Connection(asyncio.Protocol):
             return False
         if proxied.client is not None:
             address, port = proxied.client
-            if not self._keeper.enter(address):
+            if not self._keeper.counts_for(address):
                 self._transport.abort()
                 return False
-            self._keeper.leave(self._counted)
-            self._counted = address
+            self.counted = address
             self._peer = Peer(address=address, port=port)
         self._to(Phase.OPENED)
         return True
@@ -340,7 +351,6 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
             return
         self._give_up_exchange()
-        self._head = None
         self._send(refusal(refused.status), keep=False)
 
     def _trouble(self, trouble: Trouble) -> None:

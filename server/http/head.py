@@ -16,7 +16,7 @@ _PRINTABLE = bytes(range(0x20, 0x7F)) + b"\t" + bytes(range(0x80, 0x100))
 """What may stand in a head beside the line ends: with all of it deleted, nothing but line ends may be left."""
 
 _REQUEST_LINE = re.compile(r"([A-Z]{1,24}) (/[!-~]*|\*) HTTP/(1)\.([01])")
-_ANY_VERSION = re.compile(r"[!-~]+ [!-~]+ HTTP/[0-9]\.[0-9]")
+_ANY_VERSION = re.compile(r"[A-Z]{1,24} [!-~]+ HTTP/(?!1\.[01])[0-9]\.[0-9]")
 _ABSOLUTE = re.compile(r"[A-Z]{1,24} [A-Za-z][A-Za-z0-9+.-]*:[!-~]* HTTP/1\.[01]")
 _FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
 _HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._~!$&'()*+,;=%-]{1,255})(?::[0-9]{1,5})?")
@@ -155,6 +155,8 @@ def _request_line(line: str, limits: HeadLimits) -> tuple[str, str, str | None, 
             raise HttpRefused(505, "a version that is not HTTP/1.1 or HTTP/1.0")
         raise HttpRefused(400, "the request line is none")
     method, target = found[1], found[2]
+    if method == "CONNECT":
+        raise HttpRefused(400, "a tunnel; this is no proxy")
     if target == "*" and method != "OPTIONS":
         raise HttpRefused(400, "the target * without OPTIONS")
     if _NOT_IN_TARGET.search(target):

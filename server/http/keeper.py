@@ -80,6 +80,7 @@ class Keeper:
         self.date = self._date()
         self._connections: set[Kept] = set()
         self._addresses: Counter[str] = Counter()
+        self._entered = 0
         self._gone = asyncio.Event()
         self._ticking: asyncio.TimerHandle | None = None
 
@@ -88,21 +89,37 @@ class Keeper:
         """How many connections there are."""
         return len(self._connections)
 
-    def enter(self, address: str) -> bool:
-        """Count a connection from an address in, unless there are too many."""
-        key = counted_as(address)
-        if len(self._connections) >= self.limits.connections:
+    def enter(self, address: str, *, relayed: bool = False) -> bool:
+        """Count a connection from an address in, unless there are too many.
+
+        `relayed`: it is a trusted proxy's, so it counts for nobody until it has said whose it is.
+        """
+        if self._entered >= self.limits.connections:
             self.application.refused(Peer(address=address), status=0, reason="too many connections")
             return False
+        if not relayed and not self._count(address):
+            return False
+        self._entered += 1
+        return True
+
+    def counts_for(self, address: str) -> bool:
+        """Count a relayed connection for the address that it is from, unless there are too many of that."""
+        return self._count(address)
+
+    def _count(self, address: str) -> bool:
+        key = counted_as(address)
         if self._addresses[key] >= self.limits.connections_an_address:
             self.application.refused(Peer(address=address), status=0, reason="too many connections of one address")
             return False
         self._addresses[key] += 1
         return True
 
-    def leave(self, address: str) -> None:
-        """Count a connection from an address out."""
-        key = counted_as(address)
+    def leave(self, counted: str | None) -> None:
+        """Count a connection out; `counted` is the address that it counted for, None for nobody."""
+        self._entered -= 1
+        if counted is None:
+            return
+        key = counted_as(counted)
         self._addresses[key] -= 1
         if self._addresses[key] <= 0:
             del self._addresses[key]
@@ -124,12 +141,12 @@ class Keeper:
     def _tick(self) -> None:
         """Look at all deadlines, and again after a while, as long as there are connections."""
         self._ticking = None
+        if self._connections:
+            self._ticking = asyncio.get_running_loop().call_later(TICK_SECONDS, self._tick)
         self.date = self._date()
         now = self.monotonic()
         for connection in [c for c in self._connections if c.deadline <= now]:
             connection.overdue(now)
-        if self._connections:
-            self._ticking = asyncio.get_running_loop().call_later(TICK_SECONDS, self._tick)
 
     def _date(self) -> bytes:
         return format_datetime(self._clock().astimezone(UTC), usegmt=True).encode()

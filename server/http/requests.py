@@ -73,7 +73,7 @@ class RequestReader:
             raise HttpRefused(400, "bytes that begin no request")
         if _BARE_LINE_FEED.search(buffer, self._searched):
             raise HttpRefused(400, "a bare line feed in the head")
-        if len(buffer) > self._most_head:
+        if len(buffer) >= self._most_head + len(CRLF_CRLF):
             raise HttpRefused(431, "the head is too long")
         self._searched = max(0, len(buffer) - 3)
         return None
