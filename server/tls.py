@@ -1,6 +1,7 @@
 """TLS of the SOAP listener: 1.2 or later, and client certificates where the settings ask for them."""
 
 import ssl
+from pathlib import Path
 
 from server.errors import SettingsError
 from server.settings import Settings
@@ -17,10 +18,16 @@ def tls_context(settings: Settings) -> ssl.SSLContext | None:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
     context.set_alpn_protocols(["http/1.1"])
+    certificate, key = settings.tls_certificate_file, settings.tls_key_file
+    for setting, path in (("tls_certificate_file", certificate), ("tls_key_file", key)):
+        _read(path, setting=setting)
     try:
-        context.load_cert_chain(settings.tls_certificate_file, settings.tls_key_file)
+        context.load_cert_chain(certificate, key)
     except (OSError, ssl.SSLError) as error:
-        raise SettingsError(f"tls_certificate_file, tls_key_file: {_words(error)}") from None
+        raise SettingsError(
+            f"tls_certificate_file, tls_key_file: {certificate} and {key} do not fit together or are no PEM files: "
+            f"{_words(error)}"
+        ) from None
     authorities = settings.tls_client_authorities_file
     if authorities is not None:
         try:
@@ -30,6 +37,15 @@ def tls_context(settings: Settings) -> ssl.SSLContext | None:
         required = settings.tls_client_certificate_required
         context.verify_mode = ssl.CERT_REQUIRED if required else ssl.CERT_OPTIONAL
     return context
+
+
+def _read(path: Path | None, *, setting: str) -> None:
+    """Find out which of the files cannot be read, which the library does not tell."""
+    try:
+        if path is not None:
+            path.read_bytes()
+    except OSError as error:
+        raise SettingsError(f"{setting}: cannot read {path}: {error.strerror}") from None
 
 
 def _words(error: OSError) -> str:

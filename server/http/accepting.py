@@ -16,6 +16,11 @@ from server.http.keeper import Keeper
 _PAUSE_SECONDS = 0.1
 """How long nothing is accepted after the system has refused to give another descriptor."""
 
+_LONGEST_QUEUE = 10_000
+
+_SHUTDOWN_SECONDS = 24 * 3600.0
+"""The connection's own deadline ends a TLS shutdown: what it has to send first may take as long as an answer."""
+
 _SO_ATTACH_FILTER = getattr(socket, "SO_ATTACH_FILTER", 26)
 _TAKE_NOTHING = struct.pack("HBBI", 0x06, 0, 0, 0)
 
@@ -53,11 +58,12 @@ class Acceptor:
         self._loop.add_reader(self._entrance.listening.fileno(), self._accept)
 
     async def stop(self, *, last: bool) -> None:
-        """Accept no more. `last`: nobody else will either, so take what the system has already let in."""
+        """Accept what the system has let in by now, and then no more. `last`: nobody else will either."""
         if last:
             turn_away(self._entrance.listening)
-            while self._accept():
-                pass
+        for _ in range(_LONGEST_QUEUE):
+            if not self._accept():
+                break
         if self._pause is not None:
             self._pause.cancel()
         self._loop.remove_reader(self._entrance.listening.fileno())
@@ -103,7 +109,7 @@ class Acceptor:
                     accepted,
                     ssl=entrance.tls,
                     ssl_handshake_timeout=entrance.handshake_seconds,
-                    ssl_shutdown_timeout=entrance.handshake_seconds,
+                    ssl_shutdown_timeout=_SHUTDOWN_SECONDS,
                 )
         except (OSError, TimeoutError):
             self._keeper.application.refused(Peer(address=host), status=0, reason="no TLS handshake")

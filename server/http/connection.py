@@ -1,6 +1,9 @@
 """One connection as an `asyncio.Protocol`: requests in order, flow control both ways, a deadline in every phase."""
 
 import asyncio
+import contextlib
+import socket
+import struct
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from enum import StrEnum
 from typing import Any, cast
@@ -17,6 +20,7 @@ _STEPS_A_TURN = 32
 """How many heads and bodies that were sent ahead are taken before other connections get their turn."""
 
 _LINGER_BYTES = 1024 * 1024
+_AT_ONCE = struct.pack("ii", 1, 0)
 _LAST_SECONDS = 5.0
 """What follows on a deadline must be over by then."""
 
@@ -90,6 +94,8 @@ class Connection(asyncio.Protocol):
         self._body_since = 0.0
         self._keep = False
         self._turn_due = False
+        self._inside_write = False
+        self._answer_deadline = 0.0
         self._client_finished = False
         self._overdue = False
         self._reading_paused = False
@@ -148,7 +154,8 @@ class Connection(asyncio.Protocol):
         if self._writable is not None and not self._writable.done():
             self._writable.set_result(None)
         self._writable = None
-        if self._phase is _SENDING and self._task is None:
+        # Under TLS a piece of work may pause and resume while it is still being written.
+        if self._phase is _SENDING and self._task is None and not self._inside_write:
             self._finished()
             self._go_on()
 
@@ -180,7 +187,7 @@ class Connection(asyncio.Protocol):
             case phase:
                 if phase in _TOO_SLOW:
                     self._application.refused(self._peer, status=0, reason=_TOO_SLOW[phase])
-                self._transport.abort()
+                self._reset()
 
     def drain(self, now: float) -> None:
         """Close soon when silent; else the answer that is due will be the last."""
@@ -189,7 +196,7 @@ class Connection(asyncio.Protocol):
 
     def abort(self) -> None:
         """End at once."""
-        self._transport.abort()
+        self._reset()
 
     # Requests
 
@@ -333,7 +340,7 @@ class Connection(asyncio.Protocol):
             if self._overdue and self._phase is _RUNNING:
                 self._trouble(Trouble.DEADLINE_PASSED)
             elif self._phase is not _CLOSED:
-                self._transport.abort()
+                self._reset()
             return False
         return self._phase is not _CLOSED
 
@@ -389,22 +396,31 @@ class Connection(asyncio.Protocol):
     def _write(self, data: bytes) -> None:
         limits = self._limits
         self.deadline = self._keeper.monotonic() + limits.body_seconds + len(data) / limits.bytes_a_second
+        self._answer_deadline = self.deadline
+        self._inside_write = True
         self._transport.write(data)
+        self._inside_write = False
 
     async def _pieces(self, pieces: AsyncGenerator[bytes, None], minor: int) -> None:
         """Write pieces as the network takes them; each may take as long in the making as a whole exchange."""
-        async for piece in pieces:
-            if self._writable is not None:
-                await self._writable
-            if piece:
-                self._write(chunk(piece) if minor else piece)
-            if self._writable is not None:
-                await self._writable
-            self.deadline = self._keeper.monotonic() + self._limits.exchange_seconds
+        try:
+            await self._taken()
+            async for piece in pieces:
+                if piece:
+                    self._write(chunk(piece) if minor else piece)
+                await self._taken()
+        finally:
+            await pieces.aclose()
         if minor:
             self._write(LAST_CHUNK)
+            if self._writable is not None:
+                await self._writable
+
+    async def _taken(self) -> None:
+        """Wait until the network has taken what was written, then give the next piece its time."""
         if self._writable is not None:
             await self._writable
+        self.deadline = self._keeper.monotonic() + self._limits.exchange_seconds
 
     def _streamed(self, task: asyncio.Task[Any]) -> None:
         if self._ended(task):
@@ -421,20 +437,41 @@ class Connection(asyncio.Protocol):
             self._exchange = None
         self._head = None
         now = self._keeper.monotonic()
+        # Under TLS what was taken may still wait below, and then has the time of its answer.
+        at_least = self._answer_deadline if self._peer.secure else now
         if self._keep:
             self._to(_IDLE)
-            self.deadline = now + (DRAIN_IDLE_SECONDS if self._keeper.draining else self._limits.idle_seconds)
+            silent = DRAIN_IDLE_SECONDS if self._keeper.draining else self._limits.idle_seconds
+            self.deadline = max(now + silent, at_least)
             return
+        self._to(Phase.LINGERING)
+        self.deadline = max(now + self._limits.linger_seconds, at_least)
         if self._client_finished or not transport.can_write_eof():
             transport.close()
+        else:
+            self._linger()
+
+    def _linger(self) -> None:
+        """Say that no more will come, and throw away what does.
+
+        What a client still sends would be answered by a reset otherwise, and that would take the answer from it.
+        """
+        try:
+            self._transport.write_eof()
+        except OSError:
+            self._transport.abort()
             return
-        # What the client still sends would be answered by a reset, and that would take the answer from it.
-        self._to(Phase.LINGERING)
-        self.deadline = now + self._limits.linger_seconds
-        transport.write_eof()
         if self._reading_paused:
             self._reading_paused = False
-            transport.resume_reading()
+            self._transport.resume_reading()
+
+    def _reset(self) -> None:
+        """Cut the connection so that nobody takes what came for a whole answer, whatever its framing."""
+        socket_ = self._transport.get_extra_info("socket")
+        if socket_ is not None and self._phase is _SENDING:
+            with contextlib.suppress(OSError):
+                socket_.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+        self._transport.abort()
 
 
 async def _closed(pieces: AsyncGenerator[bytes, None]) -> None:
