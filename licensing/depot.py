@@ -303,9 +303,7 @@ class Depot:
         )
 
     def _signed(self, steps: Sequence[StepRow]) -> tuple[tuple[Counter, bytes], ...]:
-        return tuple(
-            (step.counter, sign_step(step.content, firm_code=step.firm_code, box=self._box)) for step in steps
-        )
+        return tuple((step.counter, sign_step(step.content, firm_code=step.firm_code, box=self._box)) for step in steps)
 
     async def _file(self, context: Context, steps: Sequence[StepRow]) -> bytes | None:
         """Give the file, what is reserved but unsigned signed first; the first bytes stored win (section 3, step 6)."""
