@@ -34,7 +34,7 @@ class EventLog:
         else:
             renderer = structlog.dev.ConsoleRenderer(colors=stream.isatty(), timestamp_key="time", sort_keys=False)
         self._logger: structlog.BoundLogger = structlog.wrap_logger(
-            structlog.PrintLogger(stream),
+            structlog.WriteLogger(stream),
             processors=[structlog.processors.add_log_level, stamp, structlog.processors.format_exc_info, renderer],
             wrapper_class=structlog.BoundLogger,
             context_class=dict,

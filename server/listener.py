@@ -110,8 +110,13 @@ async def soap_listener(
     try:
         yield keeper
     finally:
-        await acceptor.stop(last=last())
+        was_last = last()
+        await acceptor.stop(last=was_last)
         cut = await keeper.drain(seconds=settings.drain_seconds)
+        if not was_last and last():
+            # The others have been told to end, too, while this one drained: what waits is for this one.
+            await acceptor.stop(last=True)
+            cut += await keeper.drain(seconds=settings.drain_seconds)
         if cut:
             application.events.warning("drain_cut", connections=cut, after_seconds=settings.drain_seconds)
 

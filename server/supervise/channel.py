@@ -3,6 +3,8 @@
     worker      {"ready": true}                    it serves
                 {"alive": true}                    its event loop turns
                 {"answer": 7, "value": ...}        the answer to question 7
+                {"failed": "why"}                  it cannot start
+                {"leaving": true}                  it was told by a signal to end, and waits for "stop"
     supervisor  {"ask": "metrics", "number": 7}    or "readiness"
                 {"stop": {"last": true}}           drain and end; last: nobody will accept after you
 
@@ -35,12 +37,13 @@ class Channel:
             self._writer.write(json.dumps(said).encode() + b"\n")
 
     async def hear(self) -> dict[str, Any] | None:
-        """Give what the other end says next; None when it is gone."""
+        """Give what the other end says next; None when it is gone or says what is no object."""
         try:
             line = await self._reader.readline()
+            said = json.loads(line) if line.endswith(b"\n") else None
         except (ConnectionError, ValueError):
             return None
-        return json.loads(line) if line.endswith(b"\n") else None
+        return said if isinstance(said, dict) else None
 
     async def close(self) -> None:
         """Close this end, what was said sent."""

@@ -42,10 +42,16 @@ class Running:
     channel: Channel
     started: float
     last_heard: float
+    hearing: asyncio.Task[None] | None = None
+    failed: str = "it ended before it served; what it says stands above"
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     gone: asyncio.Event = field(default_factory=asyncio.Event)
     stopping: bool = False
     questions: dict[int, asyncio.Future[Any]] = field(default_factory=dict)
+
+
+class NotStarted(Exception):
+    """A worker did not start; the message says why."""
 
 
 class Supervisor:
@@ -91,7 +97,7 @@ class Supervisor:
     async def run(self, started: Callable[[], None]) -> None:
         """Start all workers, call `started`, and keep on until told to stop.
 
-        Raises SettingsError when a worker cannot start; it has said why on standard error.
+        Raises SettingsError when a worker cannot start.
         """
         try:
             await asyncio.gather(*(self._fill(slot) for slot in range(1, self._settings.workers + 1)))
@@ -110,18 +116,17 @@ class Supervisor:
     # Starting and ending workers
 
     async def _fill(self, slot: int) -> None:
-        worker = await self._started(slot)
-        if worker is None:
-            raise SettingsError("a worker did not start; what it says stands above")
-        self._workers[slot] = worker
+        try:
+            self._workers[slot] = await self._started(slot)
+        except NotStarted as error:
+            raise SettingsError(str(error)) from None
 
-    async def _started(self, slot: int) -> Running | None:
-        """Start a worker and wait until it serves; None when it does not."""
+    async def _started(self, slot: int) -> Running:
+        """Start a worker and wait until it serves. Raises NotStarted when it does not."""
         ours, theirs = socket.socketpair()
         with theirs:
             order = Order(
-                config=self._config,
-                command_line=self._command_line,
+                settings=self._settings,
                 channel=theirs.fileno(),
                 listening=self._listening.fileno(),
             )
@@ -136,7 +141,7 @@ class Supervisor:
         now = self._monotonic()
         worker = Running(slot=slot, process=process, channel=await Channel.over(ours), started=now, last_heard=now)
         self._all.add(worker)
-        self._spawn(self._hear(worker))
+        worker.hearing = self._spawn(self._hear(worker))
         self._spawn(self._outlive(worker))
         first = [asyncio.create_task(worker.ready.wait()), asyncio.create_task(worker.gone.wait())]
         await asyncio.wait(first, timeout=START_SECONDS, return_when=asyncio.FIRST_COMPLETED)
@@ -148,13 +153,17 @@ class Supervisor:
         worker.stopping = True
         self._kill(worker)
         await worker.gone.wait()
-        return None
+        raise NotStarted(worker.failed)
 
     async def _hear(self, worker: Running) -> None:
         while (said := await worker.channel.hear()) is not None:
             worker.last_heard = self._monotonic()
             if "ready" in said:
                 worker.ready.set()
+            elif "failed" in said:
+                worker.failed = str(said["failed"])
+            elif "leaving" in said:
+                worker.channel.say(stop={"last": self._stop.is_set()})
             elif "answer" in said:
                 waiting = worker.questions.pop(said["answer"], None)
                 if waiting is not None and not waiting.done():
@@ -166,6 +175,9 @@ class Supervisor:
     async def _outlive(self, worker: Running) -> None:
         """Wait for a worker's end, and replace it if it was not told to end."""
         code = await worker.process.wait()
+        if worker.hearing is not None:
+            # What it said last comes before its end is told.
+            await worker.hearing
         self._all.discard(worker)
         worker.gone.set()
         await worker.channel.close()
@@ -178,17 +190,28 @@ class Supervisor:
         self._events.warning(
             "worker_died", worker=worker.slot, process=worker.process.pid, code=code, again_in_seconds=delay
         )
-        await self._replace(worker.slot, delay)
+        await self._replace(worker, delay)
 
-    async def _replace(self, slot: int, delay: float) -> None:
-        while not self._stop.is_set():
+    async def _replace(self, dead: Running, delay: float) -> None:
+        """Fill the place of a dead worker, unless a reload fills or gives up that place meanwhile."""
+        slot = dead.slot
+        while True:
             await asyncio.sleep(delay)
-            worker = await self._started(slot)
-            if worker is not None:
-                self._workers[slot] = worker
+            if self._stop.is_set() or self._workers.get(slot) is not dead:
                 return
-            delay, self._backoffs[slot] = self._backoffs.get(slot, Backoff()).after(lived_seconds=0.0)
-            self._events.warning("worker_not_started", worker=slot, again_in_seconds=delay)
+            try:
+                worker = await self._started(slot)
+            except NotStarted as error:
+                delay, self._backoffs[slot] = self._backoffs.get(slot, Backoff()).after(lived_seconds=0.0)
+                self._events.warning("worker_not_started", worker=slot, again_in_seconds=delay, reason=str(error))
+                continue
+            if self._workers.get(slot) is not dead:
+                await self._end(worker, last=False, seconds=self._settings.drain_seconds + MARGIN_SECONDS)
+            elif worker.gone.is_set():
+                continue
+            else:
+                self._workers[slot] = worker
+            return
 
     def _kill(self, worker: Running) -> None:
         if worker.process.returncode is None:
@@ -251,16 +274,18 @@ class Supervisor:
             self._events.warning("reload_needs_restart", settings=fixed)
         before, self._settings = self._settings, settings
         for slot in range(1, max(before.workers, settings.workers) + 1):
-            old = self._workers.get(slot)
             if slot <= settings.workers:
-                new = await self._started(slot)
-                if new is None:
+                try:
+                    new = await self._started(slot)
+                except NotStarted as error:
                     self._settings = before
-                    self._events.warning("reload_refused", reason="a worker with the new settings did not start")
+                    self._events.warning("reload_refused", reason=str(error))
                     return
+                # Read afterwards: the place may have been filled anew meanwhile.
+                old = self._workers.get(slot)
                 self._workers[slot] = new
             else:
-                self._workers.pop(slot, None)
+                old = self._workers.pop(slot, None)
             if old is not None:
                 old.stopping = True
                 self._spawn(self._end(old, last=False, seconds=before.drain_seconds + MARGIN_SECONDS))

@@ -6,15 +6,13 @@ import signal
 import socket
 import sys
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 from containers import ContainerError
 from server.app import Application, build_application, opened_core
 from server.errors import SettingsError
 from server.listener import soap_listener, url_of
 from server.process import run_loop, settle
-from server.settings import Settings, load_settings
+from server.settings import Settings
 from server.supervise.channel import Channel
 from soap import ContractError
 from storage.errors import StorageError
@@ -27,10 +25,9 @@ MENDABLE = (SettingsError, StorageError, ContainerError, ContractError)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Order:
-    """What a worker is started with: the settings file, what the command line said, and two descriptors."""
+    """What a worker is started with: the settings, as the supervisor has read them, and two descriptors."""
 
-    config: Path | None
-    command_line: dict[str, Any]
+    settings: Settings
     channel: int
     listening: int
 
@@ -38,8 +35,7 @@ class Order:
         """Give it as one argument of a command line."""
         return json.dumps(
             {
-                "config": None if self.config is None else str(self.config),
-                "command_line": self.command_line,
+                "settings": self.settings.model_dump(mode="json"),
                 "channel": self.channel,
                 "listening": self.listening,
             }
@@ -49,8 +45,7 @@ class Order:
     def from_argument(cls, text: str) -> "Order":
         """Read what `as_argument` wrote."""
         values = json.loads(text)
-        config = values.pop("config")
-        return cls(config=None if config is None else Path(config), **values)
+        return cls(settings=Settings(**values.pop("settings")), **values)
 
 
 class Worker:
@@ -69,7 +64,7 @@ class Worker:
         loop = asyncio.get_running_loop()
         # Ctrl-C reaches the whole group; the supervisor tells its workers itself.
         loop.add_signal_handler(signal.SIGINT, lambda: None)
-        loop.add_signal_handler(signal.SIGTERM, self._stop.set)
+        loop.add_signal_handler(signal.SIGTERM, lambda: self._channel.say(leaving=True))
         local_url = url_of(self._listening, secure=settings.tls_certificate_file is not None)
         async with opened_core(settings) as core:
             application = build_application(settings, core, public_url=settings.public_url or local_url, log=sys.stderr)
@@ -92,7 +87,10 @@ class Worker:
                 self._channel.say(answer=said["number"], value=application.metrics.exposition().decode())
             elif said.get("ask") == "readiness":
                 readiness = await application.health.readiness()
+                application.metrics.ready.set(1 if readiness.ready else 0)
                 self._channel.say(answer=said["number"], value=dict(readiness.checks))
+        # Without a supervisor all workers end: nobody else will accept either.
+        self._last = True
         self._stop.set()
 
     async def _beat(self) -> None:
@@ -102,19 +100,19 @@ class Worker:
 
 
 async def _serve(order: Order) -> None:
-    settings = load_settings(order.config, **order.command_line)
     with socket.socket(fileno=order.listening) as listening:
         channel = await Channel.over(socket.socket(fileno=order.channel))
-        await Worker(settings, channel, listening).run()
+        try:
+            await Worker(order.settings, channel, listening).run()
+        except MENDABLE as error:
+            channel.say(failed=str(error))
+            await channel.close()
+            sys.exit(1)
 
 
 def main() -> None:
-    """Be a worker. Exit code 1: it could not start, and has said why."""
-    try:
-        run_loop(_serve(Order.from_argument(sys.argv[1])))
-    except MENDABLE as error:
-        sys.stderr.write(f"opendepot: {error}\n")
-        sys.exit(1)
+    """Be a worker. Exit code 1: it could not start, and has told its supervisor why."""
+    run_loop(_serve(Order.from_argument(sys.argv[1])))
 
 
 if __name__ == "__main__":
