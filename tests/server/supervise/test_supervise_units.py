@@ -1,13 +1,11 @@
 """The parts of the supervisor that need no worker: waiting, notifying, the channel, the order, merged metrics."""
 
 import asyncio
-import io
 import os
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from observe import EventLog, LogFormat, Metrics, merged_expositions
+from observe import Metrics, merged_expositions
 from server.settings import load_settings
 from server.supervise.backoff import Backoff
 from server.supervise.channel import Channel
