@@ -8,12 +8,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import engine, stages, workers
+from benchmarks import access, engine, stages, workers
 from benchmarks.report import Options, Record, Refused, print_record
 
 WIDTH = 160
 
 BENCHMARKS: Mapping[str, Callable[[Options], Record]] = {
+    "access": access.run,
     "engine": engine.run,
     "stages": stages.run,
     "workers": workers.run,

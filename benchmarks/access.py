@@ -1,0 +1,164 @@
+"""The benchmark `access`: what a decision by IP rules costs, beside pytricia's look-up, at 10 and at 100,000 networks.
+
+Both are asked for the same addresses in the same order, as text, in one process without a network. A server meets the
+same clients all the time, so the figures are for addresses that were seen before; `first_us` is for one that was not,
+in a network that was not.
+"""
+
+import importlib
+import importlib.metadata
+import random
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from ipaddress import IPv4Address, IPv4Network
+from types import ModuleType
+
+from benchmarks.report import Options, Record, Refused, Table, figure_of, this_machine
+from ipfilters import (
+    Effect,
+    Endpoint,
+    FileSource,
+    Rule,
+    RuleSet,
+    Scope,
+    Snapshot,
+    TrustedProxies,
+    compile_rules,
+    find_client,
+)
+
+FEW, MANY = 10, 100_000
+CLIENTS = 1000
+SEED = 1
+
+_NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def run(options: Options) -> Record:
+    """Time decisions at 10 and 100,000 networks, pytricia's look-ups, and compiling."""
+    pytricia = _pytricia()
+    rules = {count: networks_of(count) for count in (FEW, MANY)}
+    clients = {count: addresses_of(rules[count], CLIENTS) for count in rules}
+    snapshots = {count: compile_rules(rules[count], version=1, compiled_at=_NOW) for count in rules}
+    trees = {count: _tree(pytricia, rules[count]) for count in rules}
+    proxies = TrustedProxies.read(["10.0.0.0/8"])
+    lines = {address: [f"{address}, 10.0.0.2"] for address in clients[MANY]}
+    works: dict[str, Callable[[], object]] = {
+        "decide_10_us": lambda: decide_all(snapshots[FEW], clients[FEW]),
+        "decide_us": lambda: decide_all(snapshots[MANY], clients[MANY]),
+        "pytricia_10_us": lambda: _look_up_all(trees[FEW], clients[FEW]),
+        "pytricia_us": lambda: _look_up_all(trees[MANY], clients[MANY]),
+        "find_client_us": lambda: [find_client("10.0.0.1", line, trusted=proxies) for line in lines.values()],
+    }
+    runs: list[dict[str, str | float]] = []
+    for number in range(1, options.rounds + 1):
+        took: dict[str, str | float] = {"round": number}
+        for name, work in works.items():
+            took[name] = _seconds(work, seconds=0.05 * options.seconds) / CLIENTS * 1e6
+        started = time.process_time()
+        fresh = compile_rules(rules[MANY], version=1, compiled_at=_NOW)
+        took["compile_s"] = time.process_time() - started
+        strangers = addresses_of(rules[MANY], MANY // 5, seed=SEED + number)
+        took["first_us"] = _once(fresh, strangers) / len(strangers) * 1e6
+        runs.append(took)
+    return _record(runs)
+
+
+def networks_of(count: int) -> RuleSet:
+    """Give so many allows of different /24 networks of IPv4, the same for each call."""
+    dice = random.Random(SEED)
+    source = FileSource(file="benchmark", line=1)
+    return RuleSet(
+        rules=tuple(
+            Rule(
+                id=str(number),
+                scope=Scope(),
+                effect=Effect.ALLOW,
+                network=IPv4Network((number << 8, 24)),
+                source=source,
+            )
+            for number in dice.sample(range(1 << 24), count)
+        )
+    )
+
+
+def addresses_of(rules: RuleSet, count: int, *, seed: int = SEED) -> list[str]:
+    """Give addresses of the networks of rules, one for each network while there are enough."""
+    dice = random.Random(seed)
+    networks = [rule.network for rule in rules.rules]
+    chosen = dice.sample(networks, count) if count <= len(networks) else dice.choices(networks, k=count)
+    return [str(IPv4Address(int(network.network_address) + dice.randrange(256))) for network in chosen]
+
+
+def decide_all(snapshot: Snapshot, addresses: Sequence[str]) -> int:
+    """Decide for every address, and give how many are let in."""
+    decide = snapshot.decide
+    return sum(decide(address, endpoint=Endpoint.SALES, now=_NOW).allowed for address in addresses)
+
+
+def _look_up_all(tree: Callable[[str], object], addresses: Sequence[str]) -> int:
+    return sum(tree(address) is not None for address in addresses)
+
+
+def _pytricia() -> ModuleType:
+    try:
+        return importlib.import_module("pytricia")
+    except ImportError:
+        raise Refused(
+            "pytricia is not installed, and there is nothing to compare with; install the group dev"
+        ) from None
+
+
+def _tree(pytricia: ModuleType, rules: RuleSet) -> Callable[[str], object]:
+    tree = pytricia.PyTricia(32)
+    for rule in rules.rules:
+        tree[str(rule.network)] = rule
+    look_up: Callable[[str], object] = tree.get
+    return look_up
+
+
+def _seconds(work: Callable[[], object], *, seconds: float) -> float:
+    """Time a piece of work by the processor time of this process, repeated for about so many seconds."""
+    work()
+    started, times = time.process_time(), 0
+    while (passed := time.process_time() - started) < seconds:
+        work()
+        times += 1
+    return passed / times
+
+
+def _once(snapshot: Snapshot, addresses: Sequence[str]) -> float:
+    started = time.process_time()
+    decide_all(snapshot, addresses)
+    return time.process_time() - started
+
+
+def _record(runs: list[dict[str, str | float]]) -> Record:
+    def values(name: str) -> list[float]:
+        return [float(took[name]) for took in runs]
+
+    def ratio(upper: str, lower: str) -> list[float]:
+        return [one / other for one, other in zip(values(upper), values(lower), strict=True)]
+
+    names = [name for name in runs[0] if name != "round"]
+    figures = {name: figure_of(values(name)) for name in names}
+    figures["ratio_pytricia"] = figure_of(ratio("decide_us", "pytricia_us"))
+    figures["ratio_pytricia_10"] = figure_of(ratio("decide_10_us", "pytricia_10_us"))
+    figures["ratio_growth"] = figure_of(ratio("decide_us", "decide_10_us"))
+    return Record(
+        name="access",
+        machine=this_machine(),
+        versions={name: importlib.metadata.version(name) for name in ("opendepot", "pytricia")},
+        runs=runs,
+        figures=figures,
+        tables=(_table(runs, names),),
+    )
+
+
+def _table(runs: list[dict[str, str | float]], names: list[str]) -> Table:
+    return Table(
+        title="Each round: microseconds for one address, seconds for compiling",
+        columns=("figure", *(str(took["round"]) for took in runs)),
+        rows=tuple((name, *(f"{took[name]:.3f}" for took in runs)) for name in names),
+    )

@@ -1,0 +1,302 @@
+"""The compiled form: what is remembered never changes an answer, and it is fast whatever the rules are."""
+
+import threading
+from datetime import datetime, timedelta
+from ipaddress import IPv4Network, ip_network
+
+import pytest
+from ipfilters_oracle import NOW, allow, deny, exceptable
+
+from ipfilters import (
+    AddressRefused,
+    Decision,
+    Defaults,
+    Effect,
+    Endpoint,
+    FileSource,
+    HitCounts,
+    Hits,
+    Mode,
+    Reason,
+    Rule,
+    RuleSet,
+    Scope,
+    Snapshot,
+    compile_rules,
+    snapshot,
+)
+
+SALES = Endpoint.SALES
+
+
+def compiled(*rules: Rule, **defaults: bool) -> Snapshot:
+    return compile_rules(RuleSet(rules=rules, defaults=Defaults(**defaults)), version=7, compiled_at=NOW)
+
+
+def test_a_snapshot_says_what_it_was_made_of() -> None:
+    rules = RuleSet(rules=(allow("10.0.0.0/8", shop="b"), allow("10.0.0.0/8", shop="a"), deny("10.0.0.0/8")))
+    made = compile_rules(rules, version=7, compiled_at=NOW)
+    assert (made.rule_set, made.version, made.compiled_at, made.shops()) == (rules, 7, NOW, ["a", "b"])
+
+
+def test_no_address_no_decision() -> None:
+    for text in ("", "10.1", "unknown"):
+        with pytest.raises(AddressRefused):
+            compiled().decide(text, endpoint=SALES, now=NOW)
+        with pytest.raises(AddressRefused):
+            compiled().refused_early(text, endpoint=SALES, now=NOW)
+
+
+def test_a_naive_now_is_refused() -> None:
+    with pytest.raises(ValueError, match="now needs an offset"):
+        compiled().decide("10.0.0.1", endpoint=SALES, now=datetime(2026, 1, 1))  # noqa: DTZ001
+
+
+def test_what_was_decided_is_remembered_by_address_endpoint_and_shop() -> None:
+    made = compiled(allow("10.0.0.0/8", shop="acme"), allow("10.0.0.0/8", endpoint=Endpoint.ADMIN))
+    for _ in range(2):
+        assert made.decide("10.0.0.1", endpoint=SALES, shop="acme", now=NOW).allowed
+        assert not made.decide("10.0.0.1", endpoint=SALES, shop="globex", now=NOW).allowed
+        assert not made.decide("10.0.0.1", endpoint=SALES, now=NOW).allowed
+        assert made.decide("10.0.0.1", endpoint=Endpoint.ADMIN, now=NOW).allowed
+        assert not made.decide("11.0.0.1", endpoint=SALES, shop="acme", now=NOW).allowed
+    again = made.decide("10.0.0.1", endpoint=SALES, shop="acme", now=NOW)
+    assert again is made.decide("10.0.0.1", endpoint=SALES, shop="acme", now=NOW)
+    assert again is made.decide("10.0.0.2", endpoint=SALES, shop="acme", now=NOW)
+
+
+def test_time_passes_forwards_and_backwards_over_what_is_remembered() -> None:
+    hours = [timedelta(hours=number) for number in range(4)]
+    made = compiled(
+        allow("10.0.0.0/8", expires_at=NOW + hours[1]),
+        deny("10.0.0.0/8", expires_at=NOW + hours[2], shop="acme"),
+        allow("10.1.0.0/16", expires_at=NOW + hours[3], id="last"),
+    )
+    second = timedelta(seconds=1)
+    expected = [
+        (NOW, None, "allow 10.0.0.0/8 global", "deny 10.0.0.0/8 shop acme"),
+        (NOW + hours[1] - second, None, "allow 10.0.0.0/8 global", "deny 10.0.0.0/8 shop acme"),
+        (NOW + hours[1], None, None, "deny 10.0.0.0/8 shop acme"),
+        (NOW + hours[2] - second, None, None, "deny 10.0.0.0/8 shop acme"),
+        (NOW + hours[2], None, None, None),
+        (NOW + hours[3], None, None, None),
+    ]
+    for now, _, common, acme in [*expected, *reversed(expected), *expected]:
+        decisions = [made.decide("10.2.0.0", endpoint=SALES, shop=shop, now=now) for shop in (None, "acme")]
+        assert [decision.winner and decision.winner.id for decision in decisions] == [common, acme]
+    for now, allowed in ((NOW, True), (NOW + hours[3] - second, True), (NOW + hours[3], False), (NOW, True)):
+        assert made.decide("10.1.0.0", endpoint=SALES, now=now).allowed is allowed
+        # Another address of the same network meets what is remembered for the network.
+        assert made.decide("10.1.0.1", endpoint=SALES, now=now).allowed is allowed
+
+
+def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(snapshot, "_REMEMBERED", 8)
+    made = compiled(*(allow(f"10.0.{number}.0/24") for number in range(20)))
+    for _ in range(2):
+        for number in range(20):
+            assert made.decide(f"10.0.{number}.1", endpoint=SALES, now=NOW).allowed
+            assert not made.decide(f"10.1.{number}.1", endpoint=SALES, now=NOW).allowed
+            assert 1 <= len(made._verdicts) <= 8
+            assert 1 <= len(made._known) <= 8
+    for number in range(8):
+        made.decide(f"10.2.{number}.1", endpoint=SALES, now=NOW)
+    assert len(made._verdicts) == 8
+
+
+def test_shops_without_rules_are_decided_as_nobody_in_particular() -> None:
+    made = compiled(allow("10.0.0.0/8"), allow("11.0.0.0/8", shop="acme"))
+    assert made.view(SALES, "globex") is made.view(SALES, None)
+    assert made.view(SALES, "acme") is not made.view(SALES, None)
+
+
+def test_early_only_what_no_shop_could_be_let_in_from_is_refused() -> None:
+    made = compiled(
+        exceptable("0.0.0.0/0"),
+        deny("192.0.2.0/24"),
+        deny("10.0.0.0/8", shop="globex"),
+        allow("10.0.0.0/8", shop="acme"),
+        allow("192.0.2.0/25", shop="acme"),
+        allow("198.51.100.0/24", shop="acme", endpoint=Endpoint.SALES),
+        allow("203.0.113.0/24"),
+        depot=True,
+    )
+
+    def early(address: str, endpoint: Endpoint = SALES) -> Decision | None:
+        return made.refused_early(address, endpoint=endpoint, now=NOW)
+
+    assert early("10.0.0.1") is None
+    assert early("203.0.113.1") is None
+    assert early("198.51.100.1") is None
+    assert early("198.51.100.1", Endpoint.DEPOT) is not None
+    refused = early("192.0.2.1")
+    assert refused is not None
+    assert refused.winner is made.rule_set.rules[1]
+    refused = early("8.8.8.8")
+    assert refused is not None
+    assert refused.winner is made.rule_set.rules[0]
+    refused = early("2001:db8::1")
+    assert refused == Decision(allowed=False, reason=Reason.DEFAULT_DENY)
+    assert early("2001:db8::1", Endpoint.DEPOT) is None
+
+
+def test_an_early_refusal_is_remembered_apart_from_decisions_and_until_a_rule_expires() -> None:
+    hour = timedelta(hours=1)
+    made = compiled(allow("10.0.0.0/8", shop="acme", expires_at=NOW + hour))
+    for now, refused in ((NOW, False), (NOW + hour, True), (NOW, False), (NOW + hour, True)):
+        for _ in range(2):
+            assert (made.refused_early("10.0.0.1", endpoint=SALES, now=now) is not None) is refused
+            assert not made.decide("10.0.0.1", endpoint=SALES, now=now).allowed
+            assert made.decide("10.0.0.1", endpoint=SALES, shop="acme", now=now).allowed is not refused
+    with pytest.raises(ValueError, match="now needs an offset"):
+        made.refused_early("11.0.0.2", endpoint=SALES, now=datetime(2026, 1, 1))  # noqa: DTZ001
+
+
+def test_every_rule_that_matches_is_given_in_the_order_of_deciding() -> None:
+    rules = (
+        allow("10.1.0.0/16", shop="acme"),
+        allow("10.0.0.0/8", id="first"),
+        allow("10.0.0.0/8", id="second"),
+        deny("10.1.0.0/16", endpoint=SALES, expires_at=NOW),
+        allow("10.1.1.0/24", mode=Mode.SHADOW),
+        allow("10.1.1.1/32", shop="acme", endpoint=SALES),
+        allow("10.1.1.2/32"),
+        allow("::/0"),
+    )
+    matching = compiled(*rules).matching(ip_network("10.1.1.1/32")[0], endpoint=SALES, shop="acme")
+    assert matching == [rules[4], rules[1], rules[2], rules[3], rules[0], rules[5]]
+
+
+def test_points_are_one_address_for_each_set_of_rules() -> None:
+    made = compiled(
+        allow("10.0.0.0/8"), allow("10.1.0.0/16"), allow("10.1.0.0/24", shop="acme"), allow("11.0.0.0/8"), allow("::/1")
+    )
+
+    def points(network: str, shop: str | None = None) -> list[str]:
+        return [str(point) for point in made.points(ip_network(network), endpoint=SALES, shop=shop)]
+
+    assert points("10.0.0.0/8") == ["10.0.0.0", "10.1.0.0", "10.2.0.0"]
+    assert points("10.0.0.0/8", "acme") == ["10.0.0.0", "10.1.0.0", "10.1.1.0", "10.2.0.0"]
+    assert points("10.1.0.0/32") == ["10.1.0.0"]
+    assert points("10.1.0.1/32") == ["10.1.0.1"]
+    assert points("10.255.255.255/32") == ["10.255.255.255"]
+    assert points("0.0.0.0/0") == ["0.0.0.0", "10.0.0.0", "10.1.0.0", "10.2.0.0", "11.0.0.0", "12.0.0.0"]
+    assert points("::/0") == ["::", "8000::"]
+
+
+def test_neighbours_without_a_gap_and_the_ends_of_the_space_keep_their_own_rules() -> None:
+    rules = [
+        allow("0.0.0.0/2"),
+        allow("64.0.0.0/2"),
+        allow("128.0.0.0/1"),
+        allow("128.0.0.0/2"),
+        allow("255.255.255.255/32"),
+    ]
+    made = compiled(*rules)
+    for address, winner in (
+        ("0.0.0.0", 0),
+        ("63.255.255.255", 0),
+        ("64.0.0.0", 1),
+        ("127.255.255.255", 1),
+        ("128.0.0.0", 3),
+        ("191.255.255.255", 3),
+        ("192.0.0.0", 2),
+        ("255.255.255.254", 2),
+        ("255.255.255.255", 4),
+    ):
+        assert made.decide(address, endpoint=SALES, now=NOW).winner is rules[winner]
+
+
+def many(count: int) -> tuple[Rule, ...]:
+    source = FileSource(file="x", line=1)
+    return tuple(
+        Rule(
+            id=str(number),
+            scope=Scope(),
+            effect=Effect.ALLOW,
+            network=IPv4Network(((number * 2654435761 & 0xFFFFFF) << 8, 24)),
+            source=source,
+        )
+        for number in range(count)
+    )
+
+
+def test_a_hundred_thousand_networks_compile() -> None:
+    made = compile_rules(RuleSet(rules=many(100_000)), version=1, compiled_at=NOW)
+    assert made.decide("0.0.0.1", endpoint=SALES, now=NOW).allowed
+
+
+def test_many_rules_on_one_network_around_many_networks_are_not_copied_into_each() -> None:
+    wide = tuple(allow("0.0.0.0/0", id=f"wide {number}", mode=Mode.SHADOW) for number in range(20_000))
+    # Twenty thousand times twenty thousand would meet the limits of memory and time.
+    made = compiled(*wide, *many(20_000))
+    assert made.decide("0.0.0.1", endpoint=SALES, now=NOW).allowed
+
+
+def test_compiling_in_a_thread_and_deciding_in_several_agree() -> None:
+    made: list[Snapshot] = []
+    thread = threading.Thread(target=lambda: made.append(compiled(*many(2000))))
+    thread.start()
+    thread.join()
+    wrong: list[str] = []
+
+    def ask(first: int) -> None:
+        for number in range(first, first + 2000):
+            address = f"{number * 40503 & 0xFF}.{number & 0xFF}.{number * 7 & 0xFF}.1"
+            expected = made[0].matching(ip_network(address)[0], endpoint=SALES)
+            if made[0].decide(address, endpoint=SALES, now=NOW).allowed is not bool(expected):
+                wrong.append(address)
+
+    threads = [threading.Thread(target=ask, args=(number * 500,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_hits_are_counted_by_winner_and_begin_anew_when_taken() -> None:
+    made = compiled(
+        allow("10.0.0.0/8", id="a"), allow("10.1.0.0/16", id="s", mode=Mode.SHADOW), deny("11.0.0.0/8", id="d")
+    )
+    counts = HitCounts()
+    later = NOW + timedelta(minutes=1)
+    for address, now in (
+        ("10.0.0.1", NOW),
+        ("10.1.0.1", later),
+        ("11.0.0.1", NOW),
+        ("12.0.0.1", NOW),
+        ("10.1.0.2", NOW),
+    ):
+        counts.count(made.decide(address, endpoint=SALES, now=NOW), now)
+    assert counts.take() == {
+        "a": Hits(count=3, last_at=NOW),
+        "s": Hits(count=2, last_at=NOW),
+        "d": Hits(count=1, last_at=NOW),
+    }
+    assert counts.take() == {}
+    counts.count(made.decide("10.1.0.1", endpoint=SALES, now=NOW), later)
+    assert counts.take() == {"a": Hits(count=1, last_at=later), "s": Hits(count=1, last_at=later)}
+
+
+def test_an_enforced_rule_is_never_counted_for_what_it_would_do_beside_shadow_rules() -> None:
+    made = compiled(
+        exceptable("10.0.0.0/8", id="wide"),
+        allow("10.1.0.0/16", id="shadow", mode=Mode.SHADOW),
+        exceptable("10.1.1.0/24", id="narrow", shop="acme"),
+    )
+    counts = HitCounts()
+    decision = made.decide("10.1.1.1", endpoint=SALES, shop="acme", now=NOW)
+    assert decision.winner is not None
+    assert decision.shadow is not None
+    assert decision.shadow.winner is not None
+    assert (decision.winner.id, decision.shadow.winner.id) == ("wide", "narrow")
+    counts.count(decision, NOW)
+    assert set(counts.take()) == {"wide"}
+
+
+def test_a_shadow_default_counts_for_no_rule() -> None:
+    made = compiled(exceptable("10.0.0.0/8", id="wide", mode=Mode.SHADOW, expires_at=NOW), allow("10.0.0.0/8", id="a"))
+    counts = HitCounts()
+    counts.count(made.decide("10.1.1.1", endpoint=SALES, now=NOW), NOW)
+    assert set(counts.take()) == {"a"}
