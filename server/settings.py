@@ -35,7 +35,12 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, extra="forbid", frozen=True)
 
-    database: Path = Field(default=Path("opendepot.sqlite3"), description="The SQLite file.")
+    database: str = Field(
+        default="opendepot.sqlite3",
+        description="The SQLite file, or a PostgreSQL database such as "
+        "postgresql://opendepot@db.example.com/opendepot?sslmode=verify-full. Its password stands in a file: "
+        "add passfile=/path/to/pgpass to the address.",
+    )
     pepper_file: Path = Field(
         default=Path("secrets/pepper"),
         description="File with 32 random bytes that keyed hashes of tickets and API keys are made with. "
@@ -159,6 +164,16 @@ class Settings(BaseSettings):
             )
         return value.rstrip("/")
 
+    @field_validator("database")
+    @classmethod
+    def _database_tells_no_password(cls, value: str) -> str:
+        if _is_address(value):
+            address = urlsplit(value)
+            if address.password is not None or "password=" in address.query:
+                # Settings are shown to workers, and so to whoever lists the processes of the machine.
+                raise ValueError("must not hold a password; put it into a file and add ?passfile=/path/to/pgpass")
+        return value
+
     @field_validator("collect_url")
     @classmethod
     def _collect_url_holds_the_ticket(cls, value: str | None) -> str | None:
@@ -277,9 +292,15 @@ def _read_toml(config: Path) -> Mapping[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{config}: {error}") from None
     for name, field in Settings.model_fields.items():
-        if field.annotation in _FILES and isinstance(found.get(name), str):
-            found[name] = str(config.parent / found[name])
+        value = found.get(name)
+        is_file = field.annotation in _FILES or (name == "database" and not _is_address(str(value)))
+        if is_file and isinstance(value, str):
+            found[name] = str(config.parent / value)
     return found
+
+
+def _is_address(database: str) -> bool:
+    return "://" in database
 
 
 def read_secret(path: Path, *, setting: str) -> bytes:

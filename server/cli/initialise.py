@@ -12,7 +12,6 @@ from containers import SoftwareBox
 from server.app import utc_now
 from server.cli.common import with_config
 from server.errors import SettingsError
-from server.settings import load_settings
 
 CONFIG = "opendepot.toml"
 VENDOR_CERTIFICATE = "vendor-certificate.pem"
@@ -79,7 +78,7 @@ def initialise(folder: Path) -> list[Path]:
         raise SettingsError(f"cannot write {error.filename or folder}: {error.strerror}") from None
     if not database.exists():
         with_config(config, _nothing)
-        made.append(load_settings(config).database)
+        made.append(database)
     return made
 
 

@@ -383,6 +383,7 @@ class Connection(asyncio.Protocol):
             and (minor == 1 or whole)
         )
         self._to(_SENDING)
+        self._answer_deadline = 0.0
         start = render_head(answer, date=keeper.date, keep_alive=self._keep, minor=minor)
         without_body = head is not None and head.method == "HEAD"
         if isinstance(answer.body, bytes):
@@ -395,8 +396,12 @@ class Connection(asyncio.Protocol):
 
     def _write(self, data: bytes) -> None:
         limits = self._limits
-        self.deadline = self._keeper.monotonic() + limits.body_seconds + len(data) / limits.bytes_a_second
-        self._answer_deadline = self.deadline
+        more = len(data) / limits.bytes_a_second
+        now = self._keeper.monotonic()
+        # Under TLS what was written before may still wait in front of it.
+        before = self._answer_deadline if self._peer.secure else now
+        self._answer_deadline = max(now + limits.body_seconds, before) + more
+        self.deadline = self._answer_deadline
         self._inside_write = True
         self._transport.write(data)
         self._inside_write = False

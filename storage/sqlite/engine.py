@@ -4,19 +4,21 @@ import asyncio
 import functools
 import queue
 import sqlite3
-from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from storage.commands import Command, Query
-from storage.errors import StorageBusy, StorageClosed
+from storage.errors import StorageClosed
+from storage.migrations import shipped_migrations
+from storage.outcomes import Outcome
+from storage.reads import plan_query
 from storage.sqlite.changes import carry_out, check_write
 from storage.sqlite.connection import Link, Opener, typed_error
-from storage.sqlite.migrations import migrate, shipped_migrations
-from storage.sqlite.reads import answer
-from storage.sqlite.writer import Change, Failed, Outcome, Writer
-
-_Waiting = tuple[Change, "asyncio.Future[Any]"]
+from storage.sqlite.migrations import migrate
+from storage.sqlite.running import run_plan
+from storage.sqlite.writer import Change, Writer
+from storage.statements import sql_folder
+from storage.waiting import WaitingLine
 
 
 class SqliteStorage:
@@ -37,12 +39,8 @@ class SqliteStorage:
         self._writing = writing
         self._readers = readers
         self._reading = reading
-        self._queue_limit = queue_limit
-        self._batch_limit = batch_limit
-        self._waiting: deque[_Waiting] = deque()
+        self._changes = WaitingLine(run=self._write, limit=queue_limit, batch_limit=batch_limit)
         self._closed = False
-        self._idle = asyncio.Event()
-        self._idle.set()
 
     @classmethod
     async def open(cls, *, opener: Opener, queue_limit: int, batch_limit: int, reader_count: int) -> "SqliteStorage":
@@ -82,7 +80,7 @@ class SqliteStorage:
         if self._closed:
             return
         self._closed = True
-        await self._idle.wait()
+        await self._changes.idle()
         await self._loop.run_in_executor(self._writing, self._writer.close)
         self._writing.shutdown()
         await asyncio.to_thread(self._reading.shutdown)
@@ -95,42 +93,17 @@ class SqliteStorage:
 
     async def _submit(self, change: Change) -> Any:
         self._refuse_closed()
-        if len(self._waiting) >= self._queue_limit:
-            raise StorageBusy("too many changes wait for the database; try again")
-        future: asyncio.Future[Any] = self._loop.create_future()
-        self._waiting.append((change, future))
-        if self._idle.is_set():
-            self._idle.clear()
-            self._start_batch()
-        return await future
+        return await self._changes.submit(change)
 
-    def _start_batch(self) -> None:
-        size = min(len(self._waiting), self._batch_limit)
-        batch = [self._waiting.popleft() for _ in range(size)]
-        job = self._writing.submit(self._writer.run, [change for change, _ in batch])
-        job.add_done_callback(
-            lambda job: self._loop.call_soon_threadsafe(self._finish_batch, batch, job),
-        )
-
-    def _finish_batch(self, batch: list[_Waiting], job: "Future[list[Outcome]]") -> None:
-        if self._waiting:
-            self._start_batch()
-        else:
-            self._idle.set()
-        for (_, future), outcome in zip(batch, job.result(), strict=True):
-            if future.cancelled():
-                continue
-            if isinstance(outcome, Failed):
-                future.set_exception(outcome.error)
-            else:
-                future.set_result(outcome.answer)
+    async def _write(self, changes: list[Change]) -> list[Outcome]:
+        return await self._loop.run_in_executor(self._writing, self._writer.run, changes)
 
     def _read(self, query: Query) -> object:
         link = self._readers.get()
         try:
             db = link.connection()
             db.execute("BEGIN")
-            return answer(db, query)
+            return run_plan(db, plan_query(query))
         except sqlite3.Error as error:
             raise typed_error(error) from error
         finally:
@@ -146,7 +119,7 @@ def _connect(opener: Opener, reader_count: int) -> "tuple[Writer, queue.SimpleQu
     opener.create_file()
     writing = Link(connect=opener.writer)
     try:
-        migrate(writing.connection(), shipped_migrations())
+        migrate(writing.connection(), shipped_migrations(sql_folder("sqlite/migrations")))
     except BaseException as error:
         writing.close()
         if isinstance(error, sqlite3.Error):

@@ -1,43 +1,12 @@
-"""The SQL statements by name, from the files under `storage/sql/sqlite/queries`.
+"""The SQL statements that SQLite runs, by name."""
 
-A file holds blocks: a line `-- name: some_name`, then one statement.
-"""
-
-import re
 from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
-from importlib.resources.abc import Traversable
-from types import MappingProxyType
 
-_MARKER = re.compile(r"^-- name: ([a-z_]+)$", re.MULTILINE)
-
-
-def split_blocks(text: str) -> dict[str, str]:
-    """The named statements of one file's text; ValueError on a repeated name or text before the first name."""
-    head, *parts = _MARKER.split(text)
-    if head.strip():
-        raise ValueError("SQL stands before the first '-- name:' line")
-    blocks: dict[str, str] = {}
-    for name, body in zip(parts[::2], parts[1::2], strict=True):
-        if name in blocks:
-            raise ValueError(f"two statements are named {name}")
-        blocks[name] = body.strip()
-    return blocks
-
-
-def sql_folder(kind: str) -> Traversable:
-    """The folder of SQL files of this kind, `queries` or `migrations`."""
-    return files("storage") / "sql" / "sqlite" / kind
+from storage.statements import load_statements, sql_folder
 
 
 @cache
 def statements() -> Mapping[str, str]:
     """All statements by name."""
-    found: dict[str, str] = {}
-    for file in sorted(sql_folder("queries").iterdir(), key=lambda file: file.name):
-        for name, sql in split_blocks(file.read_text(encoding="utf-8")).items():
-            if name in found:
-                raise ValueError(f"two statements are named {name}")
-            found[name] = sql
-    return MappingProxyType(found)
+    return load_statements((sql_folder("common"), sql_folder("sqlite/queries")))

@@ -5,31 +5,12 @@ A batch is one transaction with a savepoint for each change. Nothing is answered
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 from storage.errors import StorageError
-from storage.sqlite.changes import Withdrawn
+from storage.outcomes import Answered, Failed, Outcome, Withdrawn
 from storage.sqlite.connection import Link, typed_error
 
 Change = Callable[[sqlite3.Connection], object]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Answered:
-    """A change was carried out and is durable, or was found to change nothing."""
-
-    answer: Any
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Failed:
-    """A change left nothing behind; after a failed COMMIT that is likely, but only a look can tell."""
-
-    error: Exception
-
-
-Outcome = Answered | Failed
 
 
 class Writer:

@@ -27,7 +27,7 @@ def test_command_line_before_environment_before_file_before_default(
 
 def test_relative_paths_start_at_the_folder_of_the_file(tmp_path: Path) -> None:
     found = load_settings(written(tmp_path, 'database = "a.db"\npepper_file = "/abs/pepper"\n'))
-    assert found.database == tmp_path / "a.db"
+    assert found.database == str(tmp_path / "a.db")
     assert found.pepper_file == Path("/abs/pepper")
 
 
@@ -83,3 +83,18 @@ def test_secrets_must_be_there_private_and_whole(tmp_path: Path) -> None:
         read_secret(path, setting="pepper_file")
     path.write_bytes(bytes(range(32)))
     assert read_secret(path, setting="pepper_file") == bytes(range(32))
+
+
+def test_the_address_of_a_database_is_kept_whole_and_is_no_path(tmp_path: Path) -> None:
+    config = tmp_path / "c.toml"
+    address = "postgresql://depot@db.example.com/depot?sslmode=verify-full&passfile=/etc/depot/pgpass"
+    config.write_text(f'database = "{address}"\n')
+    assert load_settings(config).database == address
+
+
+@pytest.mark.parametrize("address", ["postgresql://depot:secret@db/depot", "postgresql://db/depot?password=secret"])
+def test_a_password_in_the_address_is_refused_with_the_way_out_and_not_repeated(address: str) -> None:
+    with pytest.raises(SettingsError, match="passfile") as raised:
+        load_settings(None, database=address)
+    assert "secret@" not in str(raised.value)
+    assert "=secret" not in str(raised.value)

@@ -1,16 +1,28 @@
 """Storages under test and values to put into them."""
 
 import itertools
-import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from places import Place, PostgresPlace, SqlitePlace, dump_of
+from postgres_server import PostgresServer, run_apart, started_server
 
 from storage import Storage, open_storage
-from storage.commands import AddItem, AddShop, ApplyTransfer, InitialiseServer, LoadTransfer, PlaceOrder, TransferView
+from storage.commands import (
+    AddItem,
+    AddShop,
+    ApplyTransfer,
+    Command,
+    InitialiseServer,
+    LoadTransfer,
+    PlaceOrder,
+    StoreSigned,
+    TransferView,
+)
 from storage.records import (
     AuditRow,
     ContainerRow,
@@ -217,19 +229,72 @@ def make() -> Make:
     return Make()
 
 
+BACKENDS = ("sqlite", "postgres")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What is said of every storage is tested on all of them, the rest on the one that the file is named after."""
+    if "backend" in metafunc.fixturenames:
+        own = [name for name in BACKENDS if metafunc.module.__name__.rpartition(".")[2].startswith(f"test_{name}")]
+        metafunc.parametrize("backend", own or BACKENDS)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """The server for all tests that do not break it. It does not fsync: no test of it crashes the machine."""
+    server = started_server(durable=False)
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: PostgresServer) -> str:
+    """The name of a migrated database that is copied for each test."""
+
+    async def migrate(location: str) -> None:
+        storage = await open_storage(location)
+        await storage.close()
+
+    name = postgres_server.new_database()
+    run_apart(migrate, postgres_server.address(name))
+    return name
+
+
 @pytest.fixture
-def database(tmp_path: Path) -> Path:
+def place(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     """Where the storage under test keeps its data, for tests that look behind it."""
-    return tmp_path / "depot.db"
+    if backend == "sqlite":
+        yield SqlitePlace(tmp_path / "depot.db")
+        return
+    server = request.getfixturevalue("postgres_server")
+    name = server.new_database(request.getfixturevalue("postgres_template"))
+    yield PostgresPlace(server, name)
+    server.run(f"DROP DATABASE {name} WITH (FORCE)", database="postgres")
 
 
-@pytest.fixture(params=["sqlite"])
-async def storage(request: pytest.FixtureRequest, database: Path) -> AsyncIterator[Storage]:
+@pytest.fixture
+def database(place: Place) -> Path | str:
+    """What `open_storage` is given for the storage under test."""
+    return place.location
+
+
+@pytest.fixture
+async def open_node(database: Path | str) -> AsyncIterator[Callable[..., Awaitable[Storage]]]:
+    """A function that opens the database under test once more, as another node would."""
+    async with AsyncExitStack() as opened:
+
+        async def opening(**options: object) -> Storage:
+            storage = await open_storage(database, **options)
+            opened.push_async_callback(storage.close)
+            return storage
+
+        yield opening
+
+
+@pytest.fixture
+async def storage(open_node: Callable[..., Awaitable[Storage]]) -> Storage:
     """Every storage that the conformance suite is about, empty."""
-    opened = {"sqlite": open_storage}[request.param](database)
-    opened = await opened
-    yield opened
-    await opened.close()
+    return await open_node()
 
 
 @pytest.fixture
@@ -254,39 +319,49 @@ def load():
     return loading
 
 
-def dump_of(path: Path) -> dict[str, list[tuple[object, ...]]]:
-    """All rows of all tables."""
-    connection = sqlite3.connect(path)
-    try:
-        tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
-        return {table: sorted(connection.execute(f"SELECT * FROM {table}"), key=repr) for table in sorted(tables)}
-    finally:
-        connection.close()
+@pytest.fixture
+def dump(place: Place):
+    """A function that returns all rows of the database under test."""
+    return lambda: dump_of(place)
 
 
 @pytest.fixture
 def dumping():
-    """A function from a database file to all rows of all its tables."""
-    return dump_of
+    """A function from a SQLite file to all rows of all its tables."""
+    return lambda path: dump_of(SqlitePlace(path))
 
 
 @pytest.fixture
-def dump(database: Path):
-    """A function that returns all rows of the database under test."""
-    return lambda: dump_of(database)
-
-
-@pytest.fixture
-def behind(database: Path):
+def behind(place: Place):
     """Run one statement on the database behind the storage's back; returns the rows."""
+    return place.run
 
-    def run(sql: str) -> list[tuple[object, ...]]:
-        connection = sqlite3.connect(database)
-        try:
-            rows = connection.execute(sql).fetchall()
-            connection.commit()
-        finally:
-            connection.close()
-        return rows
 
-    return run
+@pytest.fixture
+async def prepared(storage: Storage, make: Make) -> dict[str, Command]:
+    """The database under test, stocked and closed again, and one command of each kind that it can carry out."""
+    epoch = make.epoch
+    await storage.execute(make.shop("acme"))
+    await storage.execute(make.item("ITEM-1"))
+    order = make.order(number="N-0", quantity=3, items=("ITEM-1", "ITEM-1"))
+    await storage.execute(order)
+    steps = (make.step((epoch, 1), (0, 0), kind="Reset"), make.step((epoch, 2), (epoch, 1)))
+    await storage.execute(make.apply(make.container(base=(epoch, 1), end=(epoch, 2)), steps=steps))
+    await storage.close()
+    lines = [line.license_id for line in order.licenses]
+    return {
+        "initialise": make.initialise(),
+        "item": make.item("ITEM-9"),
+        "shop": make.shop("corp"),
+        "order": make.order(number="N-1", items=("ITEM-1", "ITEM-1", "ITEM-1")),
+        "transfer": make.apply(
+            make.container(version=1, base=(epoch, 1), end=(epoch, 4)),
+            context=make.context(1),
+            license_versions=dict.fromkeys(lines, 1),
+            placements=tuple(make.placement(line, wanted=1, occupied=1) for line in lines),
+            steps=(make.step((epoch, 3), (epoch, 2)), make.step((epoch, 4), (epoch, 3))),
+            transfer=make.transfer(b"key", (epoch, 2), (epoch, 4)),
+            audit=make.audit(),
+        ),
+        "signed": StoreSigned(serial="130-1", firm_code=10, signed=(((epoch, 1), b"one"), ((epoch, 2), b"two"))),
+    }

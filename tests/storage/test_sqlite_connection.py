@@ -15,9 +15,10 @@ from storage.errors import (
     StorageUnavailable,
 )
 from storage.records import Mark
+from storage.rows import from_time, to_time
 from storage.sqlite.connection import Opener, typed_error
-from storage.sqlite.rows import from_time, to_time
-from storage.sqlite.statements import split_blocks, statements
+from storage.sqlite.statements import statements
+from storage.statements import load_statements, split_blocks
 
 E = 1_800_000_000_000
 
@@ -40,7 +41,7 @@ async def test_the_address_form_and_the_path_name_the_same_file(tmp_path, make):
 
 @pytest.mark.parametrize(
     "location",
-    ["postgresql://host/db", "sqlite://", "sqlite:///", "sqlite://host/depot.db", "sqlite:///depot.db?mode=ro"],
+    ["mysql://host/db", "sqlite://", "sqlite:///", "sqlite://host/depot.db", "sqlite:///depot.db?mode=ro"],
 )
 async def test_an_address_that_names_no_file_is_refused(location):
     with pytest.raises(LocationInvalid, match="sqlite:///"):
@@ -110,12 +111,11 @@ def test_statements_have_one_name_each_and_one_statement():
             split_blocks(text)
 
 
-def test_a_statement_name_in_two_files_is_refused(monkeypatch, tmp_path):
+def test_a_statement_name_in_two_files_is_refused(tmp_path):
     for name in ("a.sql", "b.sql"):
         (tmp_path / name).write_text("-- name: twice\nSELECT 1;\n")
-    monkeypatch.setattr("storage.sqlite.statements.sql_folder", lambda _: tmp_path)
     with pytest.raises(ValueError, match="two statements are named twice"):
-        statements.__wrapped__()
+        load_statements([tmp_path])
 
 
 async def test_the_schema_itself_keeps_a_signed_step_as_it_is(stocked, make, behind):

@@ -7,12 +7,11 @@ import sqlite3
 
 import pytest
 
-from storage.commands import FindOrder, LoadServer, Placed, StoreSigned
+from storage.commands import FindOrder, LoadServer, Placed
 from storage.errors import StorageBusy, StorageError, StorageUnavailable
 from storage.sqlite.connection import Opener
 from storage.sqlite.engine import SqliteStorage
 
-E = 1_800_000_000_000
 KINDS = ["initialise", "item", "shop", "order", "transfer", "signed"]
 
 
@@ -46,35 +45,6 @@ def failing_connections(code=sqlite3.SQLITE_IOERR):
 async def open_failing(path, connections):
     opener = Opener(path=path, busy_seconds=1, factory=connections)
     return await SqliteStorage.open(opener=opener, queue_limit=100, batch_limit=100, reader_count=1)
-
-
-@pytest.fixture
-async def prepared(storage, make):
-    """The database under test, stocked and closed again, and one command of each kind that it can carry out."""
-    await storage.execute(make.shop("acme"))
-    await storage.execute(make.item("ITEM-1"))
-    order = make.order(number="N-0", quantity=3, items=("ITEM-1", "ITEM-1"))
-    await storage.execute(order)
-    steps = (make.step((E, 1), (0, 0), kind="Reset"), make.step((E, 2), (E, 1)))
-    await storage.execute(make.apply(make.container(base=(E, 1), end=(E, 2)), steps=steps))
-    await storage.close()
-    lines = [line.license_id for line in order.licenses]
-    return {
-        "initialise": make.initialise(),
-        "item": make.item("ITEM-9"),
-        "shop": make.shop("corp"),
-        "order": make.order(number="N-1", items=("ITEM-1", "ITEM-1", "ITEM-1")),
-        "transfer": make.apply(
-            make.container(version=1, base=(E, 1), end=(E, 4)),
-            context=make.context(1),
-            license_versions=dict.fromkeys(lines, 1),
-            placements=tuple(make.placement(line, wanted=1, occupied=1) for line in lines),
-            steps=(make.step((E, 3), (E, 2)), make.step((E, 4), (E, 3))),
-            transfer=make.transfer(b"key", (E, 2), (E, 4)),
-            audit=make.audit(),
-        ),
-        "signed": StoreSigned(serial="130-1", firm_code=10, signed=(((E, 1), b"one"), ((E, 2), b"two"))),
-    }
 
 
 @pytest.fixture

@@ -7,7 +7,9 @@ import pytest
 
 from storage import open_storage
 from storage.errors import ForeignDatabase, MigrationChanged, SchemaTooNew
-from storage.sqlite.migrations import Migration, migrate, shipped_migrations, split_statements
+from storage.migrations import Migration, shipped_migrations
+from storage.sqlite.migrations import migrate, split_statements
+from storage.statements import sql_folder
 
 ONE = Migration(number=1, name="one", sql="CREATE TABLE a (n INTEGER);\n")
 TWO = Migration(number=2, name="two", sql="INSERT INTO a VALUES (1);\nINSERT INTO a VALUES (2);\n")
@@ -29,7 +31,7 @@ async def test_opening_a_second_time_changes_nothing(storage, database, dump):
 
 
 def test_the_shipped_migrations_are_numbered_from_one():
-    shipped = shipped_migrations()
+    shipped = shipped_migrations(sql_folder("sqlite/migrations"))
     assert [migration.number for migration in shipped] == list(range(1, len(shipped) + 1))
     assert shipped[0].name == "initial"
 
@@ -38,12 +40,11 @@ def test_the_shipped_migrations_are_numbered_from_one():
     ("names", "complaint"),
     [(["0001_a.sql", "0003_b.sql"], "gap"), (["0001_a.sql", "0001_b.sql"], "gap"), (["1_a.sql"], "not named like")],
 )
-def test_migrations_with_a_gap_or_a_wrong_name_are_refused(monkeypatch, tmp_path, names, complaint):
+def test_migrations_with_a_gap_or_a_wrong_name_are_refused(tmp_path, names, complaint):
     for name in names:
         (tmp_path / name).write_text("SELECT 1;\n")
-    monkeypatch.setattr("storage.sqlite.migrations.sql_folder", lambda _: tmp_path)
     with pytest.raises(ValueError, match=complaint):
-        shipped_migrations()
+        shipped_migrations(tmp_path)
 
 
 def test_a_later_migration_is_applied_to_what_is_there(connection):

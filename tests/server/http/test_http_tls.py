@@ -378,6 +378,37 @@ def test_a_client_that_reads_slowly_and_above_the_rate_gets_its_large_answer_who
 
 
 @each_loop
+def test_a_client_that_reads_slowly_and_above_the_rate_gets_its_pieces_whole(
+    authority: Authority, server: Certified, loop: str
+) -> None:
+    """What ends the pieces waits behind a large one, and has that one's time."""
+    rate = 8 * MIB
+
+    async def pieces() -> Any:
+        yield b"x" * LARGE
+
+    recorder = Recorder(answering=lambda _: Answer(status=200, content_type=PLAIN, body=pieces()))
+
+    async def scenario() -> None:
+        limits = replace(LIMITS, bytes_a_second=rate)
+        async with world(recorder, tls=context_of(server), limits=limits) as here:
+            secure = await asyncio.to_thread(Secure, here.address, authority.trusting(), small=True)
+            with secure.socket:
+                secure.socket.sendall(CLOSING)
+                await here.phase_was(Phase.SENDING)
+                for _ in range(100):
+                    await asyncio.sleep(0.001)
+                await here.pass_to(LIMITS.body_seconds + LARGE / rate - INSTANT)
+                received = await asyncio.to_thread(slowly, secure, 2 * LARGE, lambda _: None)
+            assert received.endswith(b"x\r\n0\r\n\r\n")
+            assert received.count(b"x") >= LARGE
+            assert here.reasons == []
+
+    run(scenario, loop)
+    assert recorder.sent == 1
+
+
+@each_loop
 def test_a_client_that_never_reads_ends_when_its_answer_may_take_no_longer(
     authority: Authority, server: Certified, loop: str
 ) -> None:

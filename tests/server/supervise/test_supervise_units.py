@@ -204,7 +204,9 @@ async def test_saying_to_one_who_is_gone_is_no_error() -> None:
 # What a worker is started with
 
 
-@pytest.mark.parametrize("values", [{}, {"database": Path("/some where/ä"), "proxy_protocol_from": ("10.0.0.0/28",)}])
+@pytest.mark.parametrize(
+    "values", [{}, {"pepper_file": Path("/some where/ä"), "proxy_protocol_from": ("10.0.0.0/28",)}]
+)
 def test_an_order_survives_the_command_line(values: dict[str, Any]) -> None:
     order = Order(settings=load_settings(None, **values), channel=5, listening=7)
     text = order.as_argument()

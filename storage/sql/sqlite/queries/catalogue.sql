@@ -1,30 +1,5 @@
--- name: add_item
-INSERT INTO items (item_number, firm_code, product_code, options, rules, active, created_at)
-VALUES (:item_number, :firm_code, :product_code, :options, :rules, :active, :created_at)
-ON CONFLICT (item_number) DO NOTHING;
-
 -- name: items_by_number
 SELECT item_number, firm_code, product_code, options, rules, active, created_at
 FROM items
-WHERE item_number IN (SELECT value FROM json_each(:item_numbers));
-
--- name: active_items_after
-SELECT item_number, firm_code, product_code, options, rules, active, created_at
-FROM items
-WHERE item_number > :after AND active = 1
-ORDER BY item_number
-LIMIT :limit;
-
--- name: add_shop
-INSERT INTO shops (shop_id, name, active, created_at) VALUES (:shop_id, :name, :active, :created_at)
-ON CONFLICT (name) DO NOTHING;
-
--- name: add_credential
-INSERT INTO credentials (credential_id, shop_id, kind, lookup, created_at)
-VALUES (:credential_id, :shop_id, :kind, :lookup, :created_at);
-
--- name: shop_by_credential
-SELECT s.shop_id, s.name, s.active, s.created_at
-FROM credentials AS c
-JOIN shops AS s ON s.shop_id = c.shop_id
-WHERE c.lookup = :lookup AND c.revoked_at IS NULL AND s.active = 1;
+WHERE item_number IN (SELECT value FROM json_each(:item_numbers))
+ORDER BY item_number;

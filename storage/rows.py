@@ -1,7 +1,7 @@
 """Rows of the database as the frozen values of `storage.records`, and the other way round."""
 
-import sqlite3
 from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
 
 from storage.records import (
     AuditRow,
@@ -23,7 +23,16 @@ from storage.records import (
     TransferRow,
 )
 
-Parameters = dict[str, str | int | bytes | None]
+
+class Row(Protocol):
+    """A row as a database gives it: values by the names of the columns."""
+
+    def __getitem__(self, name: str, /) -> Any:
+        """The value of a column."""
+        ...
+
+
+Parameters = dict[str, str | int | bytes | list[str] | None]
 Flat = AuditRow | Credential | Item | License | Order | Placement | Shop | StoredAnswer | Ticket
 
 _START = datetime(1970, 1, 1, tzinfo=UTC)
@@ -118,7 +127,7 @@ def transfer_parameters(record: TransferRow) -> Parameters:
     }
 
 
-def server(row: sqlite3.Row) -> ServerRow | None:
+def server(row: Row) -> ServerRow | None:
     """The server's row, None before it was initialised."""
     if row["current_epoch"] is None:
         return None
@@ -129,7 +138,7 @@ def server(row: sqlite3.Row) -> ServerRow | None:
     )
 
 
-def shop(row: sqlite3.Row) -> Shop:
+def shop(row: Row) -> Shop:
     """A shop."""
     return Shop(
         shop_id=row["shop_id"],
@@ -139,7 +148,7 @@ def shop(row: sqlite3.Row) -> Shop:
     )
 
 
-def item(row: sqlite3.Row) -> Item:
+def item(row: Row) -> Item:
     """An item."""
     return Item(
         item_number=row["item_number"],
@@ -152,7 +161,7 @@ def item(row: sqlite3.Row) -> Item:
     )
 
 
-def ticket(row: sqlite3.Row) -> Ticket:
+def ticket(row: Row) -> Ticket:
     """A ticket."""
     return Ticket(
         ticket_id=row["ticket_id"],
@@ -162,7 +171,7 @@ def ticket(row: sqlite3.Row) -> Ticket:
     )
 
 
-def order(row: sqlite3.Row) -> Order:
+def order(row: Row) -> Order:
     """An order."""
     return Order(
         order_id=row["order_id"],
@@ -175,7 +184,7 @@ def order(row: sqlite3.Row) -> Order:
     )
 
 
-def answer(row: sqlite3.Row) -> StoredAnswer:
+def answer(row: Row) -> StoredAnswer:
     """What a transactionId was answered."""
     return StoredAnswer(
         shop_id=row["shop_id"],
@@ -187,7 +196,7 @@ def answer(row: sqlite3.Row) -> StoredAnswer:
     )
 
 
-def license_use(row: sqlite3.Row) -> LicenseUse:
+def license_use(row: Row) -> LicenseUse:
     """A licence with the sums of its placements."""
     return LicenseUse(
         license=License(
@@ -212,7 +221,7 @@ def license_use(row: sqlite3.Row) -> LicenseUse:
     )
 
 
-def placement(row: sqlite3.Row) -> Placement:
+def placement(row: Row) -> Placement:
     """A placement."""
     return Placement(
         license_id=row["license_id"],
@@ -223,7 +232,7 @@ def placement(row: sqlite3.Row) -> Placement:
     )
 
 
-def container(row: sqlite3.Row) -> ContainerRow:
+def container(row: Row) -> ContainerRow:
     """A container and firm code."""
     return ContainerRow(
         serial=row["serial"],
@@ -243,7 +252,7 @@ def container(row: sqlite3.Row) -> ContainerRow:
     )
 
 
-def context(row: sqlite3.Row) -> ContextRow:
+def context(row: Row) -> ContextRow:
     """A context that arrived."""
     return ContextRow(
         serial=row["serial"],
@@ -256,7 +265,7 @@ def context(row: sqlite3.Row) -> ContextRow:
     )
 
 
-def step(row: sqlite3.Row) -> StepRow:
+def step(row: Row) -> StepRow:
     """A step."""
     return StepRow(
         serial=row["serial"],
@@ -273,7 +282,7 @@ def step(row: sqlite3.Row) -> StepRow:
     )
 
 
-def transfer(row: sqlite3.Row) -> TransferRow:
+def transfer(row: Row) -> TransferRow:
     """A request that made steps."""
     return TransferRow(
         serial=row["serial"],

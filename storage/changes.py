@@ -1,0 +1,127 @@
+"""Each command as a plan, all but `PlaceOrder`, which every database does in its own way.
+
+All of it is written or, when something is raised, nothing.
+"""
+
+from collections.abc import Sequence
+
+from storage import rows
+from storage.commands import AddItem, AddShop, Applied, ApplyTransfer, InitialiseServer, Moved, StoreSigned
+from storage.errors import QuantityExceeded, StepUnknown
+from storage.outcomes import Withdrawn
+from storage.plans import Plan, ReadEach, written, written_each
+from storage.reads import load_server
+from storage.records import Counter, Placement, ServerRow
+
+PlannedCommand = InitialiseServer | AddItem | AddShop | ApplyTransfer | StoreSigned
+
+
+def plan_command(command: PlannedCommand) -> Plan[object]:
+    """The plan whose result is the command's own answer; `Withdrawn` when its writes must be taken back."""
+    match command:
+        case InitialiseServer():
+            return _initialise(command)
+        case AddItem():
+            return _add_item(command)
+        case AddShop():
+            return _add_shop(command)
+        case ApplyTransfer():
+            return _apply_transfer(command)
+        case StoreSigned():
+            return _store_signed(command)
+
+
+def check_write() -> Plan[object]:
+    """Write a page that holds nothing of meaning."""
+    return (yield from written("check_write", {}))
+
+
+def _initialise(command: InitialiseServer) -> Plan[ServerRow | None]:
+    yield from written(
+        "initialise_server",
+        {"epoch": command.epoch, "key_fingerprint": command.key_fingerprint, "at": rows.from_time(command.at)},
+    )
+    return (yield from load_server())
+
+
+def _add_item(command: AddItem) -> Plan[bool]:
+    if (yield from written("add_item", rows.flat(command.item))) == 0:
+        return False
+    yield from written("raise_data_version", {})
+    yield from written("add_audit", rows.flat(command.audit))
+    return True
+
+
+def _add_shop(command: AddShop) -> Plan[bool]:
+    if (yield from written("add_shop", rows.flat(command.shop))) == 0:
+        return False
+    yield from written("add_credential", rows.flat(command.credential))
+    yield from written("raise_data_version", {})
+    yield from written("add_audit", rows.flat(command.audit))
+    return True
+
+
+def _apply_transfer(command: ApplyTransfer) -> Plan[Applied]:
+    container = rows.container_parameters(command.container)
+    name = "change_container" if command.container.version else "add_container"
+    if (yield from written(name, container)) == 0:
+        raise Withdrawn(Moved())
+    versions: list[rows.Parameters] = [
+        {"license_id": license_id, "version": version}
+        for license_id, version in sorted(command.license_versions.items())
+    ]
+    if (yield from written_each("raise_license_version", versions)) != len(versions):
+        raise Withdrawn(Moved())
+    if command.context is not None:
+        yield from written("add_context", rows.context_parameters(command.context))
+    for placements in waves(command.placements):
+        fitting = yield from written_each("put_placement", list(map(rows.flat, placements)))
+        if fitting != len(placements):
+            raise QuantityExceeded("a placement would exceed the quantity of its licence; read again and decide again")
+    yield from written_each("add_step", list(map(rows.step_parameters, command.steps)))
+    if command.transfer is not None:
+        yield from written("add_transfer", rows.transfer_parameters(command.transfer))
+    if command.audit is not None:
+        yield from written("add_audit", rows.flat(command.audit))
+    return Applied()
+
+
+def waves(placements: Sequence[Placement]) -> list[list[Placement]]:
+    """The placements in order, split so that each licence stands once in a part.
+
+    A part is one statement for some databases, and a statement does not see what it writes itself: a second placement
+    of a licence must count the first one.
+    """
+    parts: list[dict[str, Placement]] = [{}]
+    for placement in placements:
+        if placement.license_id in parts[-1]:
+            parts.append({})
+        parts[-1][placement.license_id] = placement
+    return [list(part.values()) for part in parts]
+
+
+def _store_signed(command: StoreSigned) -> Plan[tuple[bytes, ...]]:
+    first: dict[Counter, bytes] = {}
+    for counter, signed in command.signed:
+        first.setdefault(counter, signed)
+    steps: dict[Counter, rows.Parameters] = {
+        (epoch, number): {
+            "serial": command.serial,
+            "firm_code": command.firm_code,
+            "epoch": epoch,
+            "number": number,
+            "signed": signed,
+        }
+        for (epoch, number), signed in sorted(first.items())
+    }
+    if not steps:
+        return ()
+    yield from written_each("sign_step", list(steps.values()))
+    keys = [{name: value for name, value in step.items() if name != "signed"} for step in steps.values()]
+    found = yield ReadEach(name="signed_step", parameters=keys)
+    stored: dict[Counter, bytes | None] = {counter: row["signed"] for counter, row in zip(steps, found, strict=True)}
+    answer = [stored[counter] for counter, _ in command.signed]
+    known = tuple(signed for signed in answer if signed is not None)
+    if len(known) != len(answer):
+        raise StepUnknown("the step was never reserved; reserve it before signing")
+    return known

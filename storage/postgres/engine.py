@@ -1,0 +1,139 @@
+"""PostgreSQL as a `storage.interface.Storage`: orders in batches, everything else in a transaction of its own."""
+
+from functools import partial
+from typing import Any
+
+from storage.changes import PlannedCommand, check_write, plan_command
+from storage.commands import (
+    ApplyTransfer,
+    Command,
+    FindShop,
+    ListItems,
+    LoadServer,
+    PlaceOrder,
+    Query,
+    StoreSigned,
+)
+from storage.errors import StorageClosed
+from storage.migrations import shipped_migrations
+from storage.outcomes import Outcome
+from storage.postgres.connection import Opener
+from storage.postgres.migrations import migrate
+from storage.postgres.orders import OrderWriter
+from storage.postgres.running import Connection, fetch, run_plan
+from storage.postgres.transactions import Body, Transactions
+from storage.reads import plan_query
+from storage.statements import sql_folder
+from storage.waiting import WaitingLine
+
+ORDER_LANES = 2
+CHANGE_LANES = 4
+ONE_STATEMENT = (LoadServer, FindShop, ListItems)
+
+
+class PostgresStorage:
+    """Belongs to the event loop that opened it. See `storage.interface.Storage` for what its methods promise.
+
+    Orders, other commands and queries wait in lines of their own, each at most `queue_limit` long.
+    """
+
+    def __init__(
+        self,
+        *,
+        writing: Transactions,
+        reading: Transactions,
+        queue_limit: int,
+        batch_limit: int,
+        reader_count: int,
+        order_lanes: int = ORDER_LANES,
+    ) -> None:
+        self._writing = writing
+        self._reading = reading
+        self._closed = False
+        self._orders: WaitingLine[PlaceOrder] = WaitingLine(
+            run=OrderWriter(transactions=writing).place, limit=queue_limit, batch_limit=batch_limit, lanes=order_lanes
+        )
+        self._changes: WaitingLine[Body] = WaitingLine(run=self._change, limit=queue_limit, lanes=CHANGE_LANES)
+        self._queries: WaitingLine[Query] = WaitingLine(
+            run=self._answer, limit=queue_limit, lanes=reader_count, droppable=True
+        )
+
+    @classmethod
+    async def open(
+        cls,
+        *,
+        opener: Opener,
+        queue_limit: int,
+        batch_limit: int,
+        reader_count: int,
+        order_lanes: int = ORDER_LANES,
+    ) -> "PostgresStorage":
+        """Migrate the database and connect; raises errors of `storage.errors`."""
+        await migrate(opener, shipped_migrations(sql_folder("postgres/migrations")))
+        return cls(
+            writing=await opener.transactions("begin_write", size=order_lanes + CHANGE_LANES),
+            reading=await opener.transactions("begin_read", size=reader_count),
+            queue_limit=queue_limit,
+            batch_limit=batch_limit,
+            reader_count=reader_count,
+            order_lanes=order_lanes,
+        )
+
+    async def execute(self, command: Command) -> Any:
+        """Carry out one command whole or not at all; the answer is durable when it arrives."""
+        self._refuse_closed()
+        if isinstance(command, PlaceOrder):
+            return await self._orders.submit(command)
+        return await self._changes.submit(partial(carry_out, command))
+
+    async def query(self, query: Query) -> Any:
+        """Answer one query from one consistent snapshot of what was committed."""
+        self._refuse_closed()
+        return await self._queries.submit(query)
+
+    async def ready(self) -> None:
+        """Write something that changes nothing; raises when that is not possible."""
+        self._refuse_closed()
+        await self._changes.submit(lambda connection: run_plan(connection, check_write()))
+
+    async def close(self) -> None:
+        """Finish what waits, then let go of the database."""
+        if self._closed:
+            return
+        self._closed = True
+        for line in (self._orders, self._changes, self._queries):
+            await line.idle()
+        await self._writing.close()
+        await self._reading.close()
+
+    def _refuse_closed(self) -> None:
+        if self._closed:
+            raise StorageClosed("the storage was closed; the process is stopping")
+
+    async def _change(self, bodies: list[Body]) -> list[Outcome]:
+        return [await self._writing.write(body) for body in bodies]
+
+    async def _answer(self, queries: list[Query]) -> list[Outcome]:
+        return [
+            await self._reading.read(partial(_find, query), whole=isinstance(query, ONE_STATEMENT)) for query in queries
+        ]
+
+
+async def carry_out(command: PlannedCommand, connection: Connection) -> object:
+    """The command's own answer, inside a transaction; `Withdrawn` when its writes must be taken back.
+
+    The rows that a decision depends on are locked first, in sorted order: so no circle of waiting arises, and what is
+    read after that counts everything that earlier holders of the locks have committed.
+    """
+    if isinstance(command, ApplyTransfer):
+        licenses = {*command.license_versions, *(placement.license_id for placement in command.placements)}
+        await fetch(connection, "hold_licenses", license_ids=sorted(licenses))
+    elif isinstance(command, StoreSigned):
+        epochs, numbers = [[counter[part] for counter, _ in command.signed] for part in (0, 1)]
+        here = {"serial": command.serial, "firm_code": command.firm_code}
+        await fetch(connection, "hold_steps", **here, epochs=epochs, numbers=numbers)
+    return await run_plan(connection, plan_command(command))
+
+
+async def _find(query: Query, connection: Connection) -> object:
+    return await run_plan(connection, plan_query(query))

@@ -1,0 +1,194 @@
+"""Each query as a plan; all its statements see the same snapshot."""
+
+from storage import rows
+from storage.commands import (
+    FindOrder,
+    FindShop,
+    FindTickets,
+    ListItems,
+    LoadServer,
+    LoadTransfer,
+    OrderPreparation,
+    OrderView,
+    PrepareOrder,
+    Query,
+    TicketTrace,
+    TicketView,
+    TraceTicket,
+    TransferView,
+)
+from storage.errors import NotInitialised
+from storage.plans import Plan, many, one
+from storage.records import ContainerRow, ContextRow, Counter, Item, LicenseUse, ServerRow, Shop, TransferRow
+
+Neighbours = tuple[ContextRow | None, ContextRow | None, ContextRow | None]
+
+
+def plan_query(query: Query) -> Plan[object]:  # noqa: PLR0911 - one for each query
+    """The plan that finds the query's own answer (see `storage.interface`)."""
+    match query:
+        case LoadServer():
+            return load_server()
+        case PrepareOrder():
+            return _prepare_order(query)
+        case FindShop():
+            return _find_shop(query)
+        case ListItems():
+            return _list_items(query)
+        case FindOrder():
+            return _find_order(query)
+        case FindTickets():
+            return _find_tickets(query)
+        case TraceTicket():
+            return _trace_ticket(query)
+        case LoadTransfer():
+            return _load_transfer(query)
+
+
+def load_server() -> Plan[ServerRow | None]:
+    """The server's row, None before it was initialised."""
+    (row,) = yield from many("server", {})
+    return rows.server(row)
+
+
+def _prepare_order(query: PrepareOrder) -> Plan[OrderPreparation]:
+    answered = yield from one(
+        "answer",
+        {"shop_id": query.shop_id, "operation": query.operation, "transaction_id": query.transaction_id},
+    )
+    items = yield from many("items_by_number", {"item_numbers": list(query.item_numbers)})
+    ticket = None
+    if query.original_order_number is not None:
+        ticket = yield from one(
+            "ticket_of_order_number", {"shop_id": query.shop_id, "order_number": query.original_order_number}
+        )
+    return OrderPreparation(
+        answer=None if answered is None else rows.answer(answered),
+        items=tuple(map(rows.item, items)),
+        original_ticket=None if ticket is None else rows.ticket(ticket),
+    )
+
+
+def _find_shop(query: FindShop) -> Plan[Shop | None]:
+    row = yield from one("shop_by_credential", {"lookup": query.lookup})
+    return None if row is None else rows.shop(row)
+
+
+def _list_items(query: ListItems) -> Plan[tuple[Item, ...]]:
+    found = yield from many("active_items_after", {"after": query.after, "limit": query.limit})
+    return tuple(map(rows.item, found))
+
+
+def _find_order(query: FindOrder) -> Plan[OrderView | None]:
+    names = {
+        "order_by_id": query.order_id,
+        "order_by_number": query.order_number,
+        "order_by_transaction": query.transaction_id,
+    }
+    given = [(name, value) for name, value in names.items() if value is not None]
+    if len(given) != 1:
+        raise ValueError("FindOrder takes exactly one of order_id, order_number and transaction_id")
+    name, value = given[0]
+    row = yield from one(name, {"shop_id": query.shop_id, "value": value})
+    if row is None:
+        return None
+    (ticket,) = yield from many("ticket_by_id", {"ticket_id": row["ticket_id"]})
+    return OrderView(
+        order=rows.order(row),
+        ticket=rows.ticket(ticket),
+        licenses=(yield from _license_uses("licenses_of_order", {"order_id": row["order_id"]})),
+    )
+
+
+def _license_uses(name: str, parameters: rows.Parameters) -> Plan[tuple[LicenseUse, ...]]:
+    found = yield from many(name, parameters)
+    return tuple(map(rows.license_use, found))
+
+
+def _find_tickets(query: FindTickets) -> Plan[tuple[TicketView, ...]]:
+    views = []
+    for lookup in query.lookups:
+        row = yield from one("ticket_by_lookup", {"lookup": lookup})
+        if row is not None:
+            licenses = yield from _license_uses("licenses_of_ticket", {"ticket_id": row["ticket_id"]})
+            views.append(TicketView(ticket=rows.ticket(row), licenses=licenses))
+    return tuple(views)
+
+
+def _trace_ticket(query: TraceTicket) -> Plan[TicketTrace | None]:
+    row = yield from one("ticket_by_lookup", {"lookup": query.lookup})
+    if row is None:
+        return None
+    key: rows.Parameters = {"ticket_id": row["ticket_id"]}
+    orders = yield from many("orders_of_ticket", key)
+    licenses = yield from _license_uses("licenses_of_ticket", key)
+    placements = yield from many("placements_of_ticket", key)
+    containers = yield from many("containers_of_ticket", key)
+    return TicketTrace(
+        ticket=rows.ticket(row),
+        orders=tuple(map(rows.order, orders)),
+        licenses=licenses,
+        placements=tuple(map(rows.placement, placements)),
+        containers=tuple(map(rows.container, containers)),
+    )
+
+
+def _load_transfer(query: LoadTransfer) -> Plan[TransferView]:
+    server = yield from load_server()
+    if server is None:
+        raise NotInitialised("the server has no epoch yet; initialise it first")
+    here: rows.Parameters = {"serial": query.serial, "firm_code": query.firm_code}
+    row = yield from one("container", here)
+    container = None if row is None else rows.container(row)
+    row = None if query.key is None else (yield from one("transfer", {**here, "key": query.key}))
+    transfer = None if row is None else rows.transfer(row)
+    epoch, number = query.context_counter
+    at_context = yield from one("step_at", {**here, "epoch": epoch, "number": number})
+    after = _steps_needed_after(query, container, transfer)
+    steps = yield from many("steps_after", {**here, "after_epoch": after[0], "after_number": after[1]})
+    same, below, above = yield from _neighbours(query, (0, 0) if container is None else container.base)
+    ticket = None
+    if query.ticket_lookup is not None:
+        ticket = yield from one("ticket_by_lookup", {"lookup": query.ticket_lookup})
+    ticket_id = None if ticket is None else ticket["ticket_id"]
+    licenses = yield from _license_uses("licenses_for_transfer", {**here, "ticket_id": ticket_id})
+    placements = yield from many("placements_for_transfer", here)
+    return TransferView(
+        container=container,
+        current_epoch=server.current_epoch,
+        same_export=same,
+        export_below=below,
+        export_above=above,
+        steps=tuple(map(rows.step, steps)),
+        at_context=None if at_context is None else rows.step(at_context),
+        transfer=transfer,
+        ticket=None if ticket is None else rows.ticket(ticket),
+        licenses=licenses,
+        placements=tuple(map(rows.placement, placements)),
+    )
+
+
+def _steps_needed_after(query: LoadTransfer, container: ContainerRow | None, transfer: TransferRow | None) -> Counter:
+    if container is None:
+        return query.context_counter
+    epoch, number = container.base
+    after = min(container.confirmed, max(query.context_counter, (epoch, number - 1)))
+    return after if transfer is None else min(after, transfer.from_counter)
+
+
+def _neighbours(query: LoadTransfer, base: Counter) -> Plan[Neighbours]:
+    parameters: rows.Parameters = {
+        "serial": query.serial,
+        "firm_code": query.firm_code,
+        "export": query.export,
+        "base_epoch": base[0],
+        "base_number": base[1],
+    }
+    same = yield from one("context_at_export", parameters)
+    below = yield from one("context_below_export", parameters)
+    above = yield from one("context_above_export", parameters)
+    return (
+        None if same is None else rows.context(same),
+        None if below is None else rows.context(below),
+        None if above is None else rows.context(above),
+    )

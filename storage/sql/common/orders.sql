@@ -1,0 +1,84 @@
+-- name: answer
+SELECT shop_id, operation, transaction_id, request_hash, answer_sealed, created_at
+FROM answers
+WHERE shop_id = :shop_id AND operation = :operation AND transaction_id = :transaction_id;
+
+-- name: ticket_of_order_number
+SELECT t.ticket_id, t.lookup, t.sealed, t.created_at
+FROM orders AS o
+JOIN tickets AS t ON t.ticket_id = o.ticket_id
+WHERE o.shop_id = :shop_id AND o.order_number = :order_number;
+
+-- name: order_by_id
+SELECT order_id, shop_id, transaction_id, order_number, ticket_id, customer_sealed, created_at
+FROM orders
+WHERE shop_id = :shop_id AND order_id = :value;
+
+-- name: order_by_number
+SELECT order_id, shop_id, transaction_id, order_number, ticket_id, customer_sealed, created_at
+FROM orders
+WHERE shop_id = :shop_id AND order_number = :value;
+
+-- name: order_by_transaction
+SELECT order_id, shop_id, transaction_id, order_number, ticket_id, customer_sealed, created_at
+FROM orders
+WHERE shop_id = :shop_id AND transaction_id = :value;
+
+-- name: ticket_by_id
+SELECT ticket_id, lookup, sealed, created_at FROM tickets WHERE ticket_id = :ticket_id;
+
+-- name: ticket_by_lookup
+SELECT ticket_id, lookup, sealed, created_at FROM tickets WHERE lookup = :lookup;
+
+-- name: orders_of_ticket
+SELECT order_id, shop_id, transaction_id, order_number, ticket_id, customer_sealed, created_at
+FROM orders
+WHERE ticket_id = :ticket_id
+ORDER BY order_id;
+
+-- name: licenses_of_order
+SELECT
+    l.license_id, l.order_id, l.line_number, l.ticket_id, l.item_number, l.firm_code, l.product_code, l.quantity,
+    l.generation, l.options, l.extends_license_id, l.withdrawn, l.version, l.created_at,
+    CAST(coalesce(sum(p.wanted), 0) AS BIGINT) AS wanted,
+    CAST(coalesce(sum(p.occupied), 0) AS BIGINT) AS occupied,
+    CAST(coalesce(sum(p.confirmed), 0) AS BIGINT) AS confirmed
+FROM licenses AS l
+LEFT JOIN placements AS p ON p.license_id = l.license_id
+WHERE l.order_id = :order_id
+GROUP BY l.license_id
+ORDER BY l.line_number;
+
+-- name: licenses_of_ticket
+SELECT
+    l.license_id, l.order_id, l.line_number, l.ticket_id, l.item_number, l.firm_code, l.product_code, l.quantity,
+    l.generation, l.options, l.extends_license_id, l.withdrawn, l.version, l.created_at,
+    CAST(coalesce(sum(p.wanted), 0) AS BIGINT) AS wanted,
+    CAST(coalesce(sum(p.occupied), 0) AS BIGINT) AS occupied,
+    CAST(coalesce(sum(p.confirmed), 0) AS BIGINT) AS confirmed
+FROM licenses AS l
+LEFT JOIN placements AS p ON p.license_id = l.license_id
+WHERE l.ticket_id = :ticket_id
+GROUP BY l.license_id
+ORDER BY l.license_id;
+
+-- name: placements_of_ticket
+SELECT p.license_id, p.serial, p.wanted, p.occupied, p.confirmed
+FROM licenses AS l
+JOIN placements AS p ON p.license_id = l.license_id
+WHERE l.ticket_id = :ticket_id
+ORDER BY p.license_id, p.serial;
+
+-- name: containers_of_ticket
+SELECT
+    c.serial, c.firm_code, c.kind, c.public_key, c.version, c.mark, c.epoch, c.base_epoch, c.base_number,
+    c.confirmed_epoch, c.confirmed_number, c.confirmed_state, c.end_epoch, c.end_number, c.end_state,
+    c.newest_export, c.newest_nonce
+FROM containers AS c
+WHERE (c.serial, c.firm_code) IN (
+    SELECT p.serial, l.firm_code
+    FROM licenses AS l
+    JOIN placements AS p ON p.license_id = l.license_id
+    WHERE l.ticket_id = :ticket_id
+)
+ORDER BY c.serial, c.firm_code;

@@ -1,0 +1,107 @@
+-- name: container
+SELECT
+    serial, firm_code, kind, public_key, version, mark, epoch, base_epoch, base_number, confirmed_epoch,
+    confirmed_number, confirmed_state, end_epoch, end_number, end_state, newest_export, newest_nonce
+FROM containers
+WHERE serial = :serial AND firm_code = :firm_code;
+
+-- name: add_container
+INSERT INTO containers (
+    serial, firm_code, kind, public_key, version, mark, epoch, base_epoch, base_number, confirmed_epoch,
+    confirmed_number, confirmed_state, end_epoch, end_number, end_state, newest_export, newest_nonce
+) VALUES (
+    :serial, :firm_code, :kind, :public_key, 1, :mark, :epoch, :base_epoch, :base_number, :confirmed_epoch,
+    :confirmed_number, :confirmed_state, :end_epoch, :end_number, :end_state, :newest_export, :newest_nonce
+)
+ON CONFLICT (serial, firm_code) DO NOTHING;
+
+-- name: change_container
+UPDATE containers
+SET version = version + 1, mark = :mark, epoch = :epoch, base_epoch = :base_epoch, base_number = :base_number,
+    confirmed_epoch = :confirmed_epoch, confirmed_number = :confirmed_number, confirmed_state = :confirmed_state,
+    end_epoch = :end_epoch, end_number = :end_number, end_state = :end_state, newest_export = :newest_export,
+    newest_nonce = :newest_nonce
+WHERE serial = :serial AND firm_code = :firm_code AND version = :version;
+
+-- name: add_context
+INSERT INTO contexts (serial, firm_code, export, nonce, counter_epoch, counter_number, digest, received_at)
+VALUES (:serial, :firm_code, :export, :nonce, :counter_epoch, :counter_number, :digest, :received_at)
+ON CONFLICT DO NOTHING;
+
+-- name: add_transfer
+INSERT INTO transfers (
+    serial, firm_code, key, action, user_sealed, from_epoch, from_number, to_epoch, to_number, created_at
+) VALUES (
+    :serial, :firm_code, :key, :action, :user_sealed, :from_epoch, :from_number, :to_epoch, :to_number, :created_at
+);
+
+-- name: context_at_export
+SELECT serial, firm_code, export, nonce, counter_epoch, counter_number, digest, received_at
+FROM contexts
+WHERE serial = :serial AND firm_code = :firm_code AND export = :export
+  AND (counter_epoch, counter_number) >= (:base_epoch, :base_number)
+ORDER BY nonce, counter_epoch, counter_number, digest
+LIMIT 1;
+
+-- name: context_below_export
+SELECT serial, firm_code, export, nonce, counter_epoch, counter_number, digest, received_at
+FROM contexts
+WHERE serial = :serial AND firm_code = :firm_code AND export < :export
+  AND (counter_epoch, counter_number) >= (:base_epoch, :base_number)
+ORDER BY export DESC, nonce DESC, counter_epoch DESC, counter_number DESC, digest DESC
+LIMIT 1;
+
+-- name: context_above_export
+SELECT serial, firm_code, export, nonce, counter_epoch, counter_number, digest, received_at
+FROM contexts
+WHERE serial = :serial AND firm_code = :firm_code AND export > :export
+  AND (counter_epoch, counter_number) >= (:base_epoch, :base_number)
+ORDER BY export, nonce, counter_epoch, counter_number, digest
+LIMIT 1;
+
+-- name: steps_after
+SELECT
+    serial, firm_code, epoch, number, from_epoch, from_number, kind, digest_before, digest_after, state_after,
+    content, signed, issued_at
+FROM steps
+WHERE serial = :serial AND firm_code = :firm_code AND (epoch, number) > (:after_epoch, :after_number)
+ORDER BY epoch, number;
+
+-- name: step_at
+SELECT
+    serial, firm_code, epoch, number, from_epoch, from_number, kind, digest_before, digest_after, state_after,
+    content, signed, issued_at
+FROM steps
+WHERE serial = :serial AND firm_code = :firm_code AND epoch = :epoch AND number = :number;
+
+-- name: transfer
+SELECT serial, firm_code, key, action, user_sealed, from_epoch, from_number, to_epoch, to_number, created_at
+FROM transfers
+WHERE serial = :serial AND firm_code = :firm_code AND key = :key;
+
+-- name: licenses_for_transfer
+SELECT
+    l.license_id, l.order_id, l.line_number, l.ticket_id, l.item_number, l.firm_code, l.product_code, l.quantity,
+    l.generation, l.options, l.extends_license_id, l.withdrawn, l.version, l.created_at,
+    CAST(coalesce(sum(p.wanted), 0) AS BIGINT) AS wanted,
+    CAST(coalesce(sum(p.occupied), 0) AS BIGINT) AS occupied,
+    CAST(coalesce(sum(p.confirmed), 0) AS BIGINT) AS confirmed
+FROM licenses AS l
+LEFT JOIN placements AS p ON p.license_id = l.license_id
+WHERE l.license_id IN (
+    SELECT own.license_id FROM licenses AS own WHERE own.ticket_id = :ticket_id
+    UNION
+    SELECT here.license_id
+    FROM placements AS here
+    JOIN licenses AS placed ON placed.license_id = here.license_id
+    WHERE here.serial = :serial AND placed.firm_code = :firm_code
+)
+GROUP BY l.license_id
+ORDER BY l.license_id;
+
+-- name: placements_for_transfer
+SELECT p.license_id, p.serial, p.wanted, p.occupied, p.confirmed
+FROM placements AS p
+JOIN licenses AS l ON l.license_id = p.license_id
+WHERE p.serial = :serial AND l.firm_code = :firm_code
+ORDER BY p.license_id;
