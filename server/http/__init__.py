@@ -6,6 +6,7 @@ requests     a stream of bytes -> heads and bodies, one request at a time
 proxied      PROXY protocol v2
 answers      `Answer` -> bytes
 application  what stands behind the shell: `Application`, `Exchange`
+phases       what a connection is doing, as tables
 connection   the `asyncio.Protocol`: order, flow control, deadlines
 keeper       all connections of a listener: limits, deadlines, drain
 accepting    listening sockets -> connections, TLS

@@ -1,11 +1,14 @@
-"""One connection as an `asyncio.Protocol`: requests in order, flow control both ways, a deadline in every phase."""
+"""One connection as an `asyncio.Protocol`: requests in order, flow control both ways, a deadline in every phase.
+
+One class, and so one long file: every method moves the same phase and the same deadline. What is not that stands apart:
+the tables in `phases`, reading in `requests`, rendering in `answers`, all connections together in `keeper`.
+"""
 
 import asyncio
 import contextlib
 import socket
 import struct
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
-from enum import StrEnum
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import Any, cast
 
 from server.http.answers import CONTINUE, Answer, refusal, render_head
@@ -13,6 +16,7 @@ from server.http.application import Exchange, Peer, Trouble
 from server.http.chunked import LAST_CHUNK, chunk
 from server.http.head import Head
 from server.http.keeper import DRAIN_IDLE_SECONDS, Keeper
+from server.http.phases import BEFORE_HEAD, READING, SILENT, TOO_SLOW, TRANSITIONS, Phase
 from server.http.refusals import BodyTooLarge, HttpRefused
 from server.http.requests import RequestReader
 
@@ -25,32 +29,6 @@ _LAST_SECONDS = 5.0
 """What follows on a deadline must be over by then."""
 
 
-class Phase(StrEnum):
-    """What a connection is doing."""
-
-    PROXIED = "waiting for the PROXY protocol header"
-    OPENED = "silent since it was opened"
-    IDLE = "silent since the last answer"
-    HEAD = "a head has begun"
-    BODY = "a body is awaited"
-    RUNNING = "a request is being answered"
-    SENDING = "an answer is being taken"
-    LINGERING = "the last answer is out, the rest that comes in is thrown away"
-    CLOSED = "gone"
-
-
-TRANSITIONS: Mapping[Phase, frozenset[Phase]] = {
-    Phase.PROXIED: frozenset({Phase.OPENED, Phase.CLOSED}),
-    Phase.OPENED: frozenset({Phase.HEAD, Phase.BODY, Phase.SENDING, Phase.CLOSED}),
-    Phase.IDLE: frozenset({Phase.HEAD, Phase.BODY, Phase.SENDING, Phase.CLOSED}),
-    Phase.HEAD: frozenset({Phase.BODY, Phase.SENDING, Phase.CLOSED}),
-    Phase.BODY: frozenset({Phase.RUNNING, Phase.SENDING, Phase.CLOSED}),
-    Phase.RUNNING: frozenset({Phase.SENDING, Phase.CLOSED}),
-    Phase.SENDING: frozenset({Phase.IDLE, Phase.LINGERING, Phase.CLOSED}),
-    Phase.LINGERING: frozenset({Phase.CLOSED}),
-    Phase.CLOSED: frozenset(),
-}
-
 # Python 3.11 takes long to find a member of an enumeration by its name.
 _IDLE, _HEAD, _BODY, _RUNNING, _SENDING, _CLOSED = (
     Phase.IDLE,
@@ -60,14 +38,6 @@ _IDLE, _HEAD, _BODY, _RUNNING, _SENDING, _CLOSED = (
     Phase.SENDING,
     Phase.CLOSED,
 )
-_BEFORE_HEAD = frozenset({Phase.OPENED, Phase.IDLE, Phase.HEAD})
-_SILENT = frozenset({Phase.OPENED, Phase.IDLE})
-_TOO_SLOW: Mapping[Phase, str] = {
-    Phase.PROXIED: "no PROXY protocol header came in time",
-    Phase.OPENED: "no request came in time",
-    Phase.SENDING: "the answer was not taken in time",
-}
-_READING = frozenset({Phase.PROXIED, Phase.OPENED, Phase.IDLE, Phase.HEAD, Phase.BODY})
 
 
 class Connection(asyncio.Protocol):
@@ -129,7 +99,7 @@ class Connection(asyncio.Protocol):
                 self._transport.abort()
             return
         self._reader.feed(data)
-        if phase in _READING and not self._turn_due:
+        if phase in READING and not self._turn_due:
             self._advance()
         else:
             self._pause_when_ahead()
@@ -142,7 +112,7 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """The client sends no more; what it has sent whole is still answered, but for TLS."""
         self._client_finished = True
-        at_rest = self._phase is Phase.LINGERING or (self._phase in _READING and not self._turn_due)
+        at_rest = self._phase is Phase.LINGERING or (self._phase in READING and not self._turn_due)
         return not at_rest and not self._peer.secure
 
     def pause_writing(self) -> None:
@@ -154,8 +124,11 @@ class Connection(asyncio.Protocol):
         if self._writable is not None and not self._writable.done():
             self._writable.set_result(None)
         self._writable = None
-        # Under TLS a piece of work may pause and resume while it is still being written.
-        if self._phase is _SENDING and self._task is None and not self._inside_write:
+        # Not from in here: asyncio ends a transport twice that is closed while it tells that it can be written to.
+        asyncio.get_running_loop().call_soon(self._was_taken)
+
+    def _was_taken(self) -> None:
+        if self._phase is _SENDING and self._task is None and self._writable is None and not self._inside_write:
             self._finished()
             self._go_on()
 
@@ -185,13 +158,13 @@ class Connection(asyncio.Protocol):
                 self._overdue = True
                 self._task.cancel()
             case phase:
-                if phase in _TOO_SLOW:
-                    self._application.refused(self._peer, status=0, reason=_TOO_SLOW[phase])
+                if phase in TOO_SLOW:
+                    self._application.refused(self._peer, status=0, reason=TOO_SLOW[phase])
                 self._reset()
 
     def drain(self, now: float) -> None:
         """Close soon when silent; else the answer that is due will be the last."""
-        if self._phase in _SILENT:
+        if self._phase in SILENT:
             self.deadline = min(self.deadline, now + DRAIN_IDLE_SECONDS)
 
     def abort(self) -> None:
@@ -221,16 +194,16 @@ class Connection(asyncio.Protocol):
     def _go_on(self) -> None:
         """Take up reading again, after an answer or after others had their turn."""
         self._turn_due = False
-        if self._phase not in _READING:
+        if self._phase not in READING:
             return
         if self._reader.waiting:
             self._advance()
         # Who waits for the rest of a head or a body must read, however much of it is there already.
-        waits = self._phase in _READING or self._reader.waiting <= self._limits.ahead_bytes
+        waits = self._phase in READING or self._reader.waiting <= self._limits.ahead_bytes
         if self._reading_paused and waits and not self._turn_due:
             self._reading_paused = False
             self._transport.resume_reading()
-        if self._client_finished and self._phase in _READING and not self._turn_due:
+        if self._client_finished and self._phase in READING and not self._turn_due:
             self._transport.close()
 
     def _step(self) -> bool:
@@ -238,7 +211,7 @@ class Connection(asyncio.Protocol):
         phase = self._phase
         if not self._reader.waiting:
             return False
-        if phase in _BEFORE_HEAD:
+        if phase in BEFORE_HEAD:
             return self._took_head(phase)
         if phase is _BODY:
             return self._took_body()
@@ -259,6 +232,7 @@ class Connection(asyncio.Protocol):
 
     def _begin(self, head: Head) -> None:
         self._head = head
+        self._overdue = False
         self._requests_left -= 1
         opened = self._application.open(head, self._peer)
         if isinstance(opened, Answer):

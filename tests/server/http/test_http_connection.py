@@ -651,6 +651,7 @@ def test_an_exchange_is_sent_when_the_network_has_taken_its_answer_and_not_befor
         await settle()
         assert bench.recorder.sent == 0
         bench.transport.take()
+        await settle()
         assert bench.recorder.sent == 1
         assert bench.phase is (Phase.IDLE if data is GET else Phase.LINGERING)
         await bench.end()
@@ -674,6 +675,7 @@ def test_the_next_request_waits_until_the_answer_before_was_taken() -> None:
         bench = in_sending(GET + GET)
         assert len(bench.recorder.seen) == 1
         bench.transport.take()
+        await settle()
         assert len(bench.recorder.seen) == 2
         await bench.end()
 
