@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import access, engine, slow, stages, workers
+from benchmarks import access, engine, orders, slow, stages, workers
 from benchmarks.report import Options, Record, Refused, print_record
 
 WIDTH = 160
@@ -16,6 +16,7 @@ WIDTH = 160
 BENCHMARKS: Mapping[str, Callable[[Options], Record]] = {
     "access": access.run,
     "engine": engine.run,
+    "orders": orders.run,
     "slow": slow.run,
     "stages": stages.run,
     "workers": workers.run,

@@ -57,6 +57,28 @@ def check_answers(send: Send) -> int:
     return size
 
 
+def check_orders(port: int, request: Request) -> None:
+    """Send two orders to a server with storage, one of them twice, and check that they have a ticket each.
+
+    Raises Refused and says what is wrong.
+    """
+    tickets = []
+    for number in (0, 1, 1):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        try:
+            named = request.body.replace((request.number or "").encode(), f"check-{number}-{'0' * 20}".encode())
+            connection.request("POST", request.path, named, dict(request.headers))
+            answer = connection.getresponse()
+            status, body = answer.status, answer.read()
+        finally:
+            connection.close()
+        if status != 200:
+            raise Refused(f"the order was answered with HTTP {status}: {body[:500]!r}")
+        tickets.append(_ticket(body))
+    if len(set(tickets)) != 2 or tickets[1] != tickets[2]:
+        raise Refused("two orders did not get a ticket each, or one that was sent again got another one")
+
+
 def find_refusals(send: Send) -> dict[str, bool]:
     """Send each bad request and tell which were refused.
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import secrets
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -11,18 +12,24 @@ from pathlib import Path
 from benchmarks.processes import LOAD_CORE, run_pinned
 from benchmarks.report import Refused
 
-_SCRIPT = Path(__file__).with_name("load.lua")
+_SAME = Path(__file__).with_name("load.lua")
+_NEW = Path(__file__).with_name("orders.lua")
+_OWN_BYTES = 6
 _SUMMARY = re.compile(r"^summary: (\{.*\})$", re.MULTILINE)
 _ERRORS = ("connect", "read", "write", "status", "timeout")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """The one request that is sent over and over."""
+    """The one request that is sent over and over.
+
+    `number` is a text in it, of 20 characters or more, in whose place each request has a number of its own.
+    """
 
     path: str
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
+    number: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,11 +79,13 @@ def send_load(request: Request, *, port: int, seconds: int, connections: int) ->
     with tempfile.NamedTemporaryFile() as body:
         body.write(request.body)
         body.flush()
+        numbers = () if request.number is None else (request.number, secrets.token_hex(_OWN_BYTES))
         command = [
             _wrk(),
             *("--threads", "1", "--connections", str(connections), "--duration", f"{seconds}s"),
-            *("--timeout", "5s", "--script", str(_SCRIPT), f"http://127.0.0.1:{port}{request.path}"),
-            *("--", body.name, *(f"{name}: {value}" for name, value in request.headers.items())),
+            *("--timeout", "5s", "--script", str(_NEW if numbers else _SAME)),
+            *(f"http://127.0.0.1:{port}{request.path}", "--", body.name, *numbers),
+            *(f"{name}: {value}" for name, value in request.headers.items()),
         ]
         finished = run_pinned(command, core=LOAD_CORE, limit_seconds=seconds + 30)
     load = parse_summary(finished.output)

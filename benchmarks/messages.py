@@ -28,8 +28,12 @@ CREATE_ORDER = b"""<?xml version="1.0" encoding="utf-8"?>
 """
 """One SOAP 1.1 order of three lines with a customer and a number of its own; valid by `wsdl/v1/sales.xsd`."""
 
-_TRANSACTION_ID = b"<sales:transactionId>5c1f7a52-8f0e-4d6b-9d0a-2b7b0a3f6c11</sales:transactionId>"
-_ORDER_NUMBER = b"<sales:orderNumber>SO-2026-004711</sales:orderNumber>"
+TRANSACTION_ID = b"5c1f7a52-8f0e-4d6b-9d0a-2b7b0a3f6c11"
+ORDER_NUMBER = b"SO-2026-004711"
+ITEMS = ("CAD-PRO-24", "CAD-VIEW", "CAM-5X")
+
+_TRANSACTION_ID = b"<sales:transactionId>" + TRANSACTION_ID + b"</sales:transactionId>"
+_ORDER_NUMBER = b"<sales:orderNumber>" + ORDER_NUMBER + b"</sales:orderNumber>"
 _FIRST_LINE = CREATE_ORDER.index(b"<sales:orderLine>")
 _END_OF_LINES = CREATE_ORDER.rindex(b"</sales:orderLine>") + len(b"</sales:orderLine>")
 

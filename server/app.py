@@ -9,8 +9,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
 from types import ModuleType
-from typing import TextIO
+from typing import Protocol, TextIO
 
 import wsdl
 from containers import ContainerError, FirmSecurityBox, SoftwareBox, load_trust
@@ -55,6 +56,14 @@ PUBLISHED: tuple[Published, ...] = (
 )
 
 
+class OpenDatabase(Protocol):
+    """How a database is opened: `storage.open_storage`, or something that promises the same."""
+
+    async def __call__(self, location: str | Path, *, queue_limit: int) -> Storage:
+        """Open the database; raises what `storage.open_storage` raises."""
+        ...
+
+
 def utc_now() -> datetime:
     """Give the time: the default clock."""
     return datetime.now(UTC)
@@ -73,9 +82,13 @@ class Core:
 
 @asynccontextmanager
 async def opened_core(
-    settings: Settings, *, clock: Clock = utc_now, random: Random = secrets.token_bytes
+    settings: Settings,
+    *,
+    clock: Clock = utc_now,
+    random: Random = secrets.token_bytes,
+    open_database: OpenDatabase = open_storage,
 ) -> AsyncIterator[Core]:
-    """Open keys and database and give the rules over them.
+    """Open keys and database and give the rules over them. `open_database` is another one where the way to commit varies.
 
     Raises SettingsError for keys that are missing or belong to another database, and `storage.errors.StorageError`.
     """
@@ -85,7 +98,7 @@ async def opened_core(
         random=random,
     )
     box = _opened_box(settings)
-    storage = await open_storage(settings.database, queue_limit=settings.writer_queue)
+    storage = await open_database(settings.database, queue_limit=settings.writer_queue)
     try:
         await _own_database(storage, vault, clock)
         yield Core(

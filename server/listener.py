@@ -14,12 +14,13 @@ from typing import TextIO
 from aiohttp import web
 
 from server.admin import InProcess, admin_application
-from server.app import Application, build_application, opened_core, utc_now
+from server.app import Application, OpenDatabase, build_application, opened_core, utc_now
 from server.errors import SettingsError
 from server.http.accepting import Acceptor, Entrance
 from server.http.keeper import Keeper
 from server.settings import Settings
 from server.tls import tls_context
+from storage import open_storage
 
 BACKLOG = 4096
 
@@ -56,7 +57,9 @@ def url_of(listening: socket.socket, *, secure: bool = False) -> str:
 
 
 @asynccontextmanager
-async def serving(settings: Settings, *, log: TextIO = sys.stderr) -> AsyncIterator[Serving]:
+async def serving(
+    settings: Settings, *, log: TextIO = sys.stderr, open_database: OpenDatabase = open_storage
+) -> AsyncIterator[Serving]:
     """Run a server in this process until the block ends, then drain it.
 
     Raises SettingsError, `storage.errors.StorageError` or `soap.ContractError` when it cannot start.
@@ -66,7 +69,7 @@ async def serving(settings: Settings, *, log: TextIO = sys.stderr) -> AsyncItera
     local_url = url_of(soap_socket, secure=settings.tls_certificate_file is not None)
     url = settings.public_url or local_url
     try:
-        async with opened_core(settings) as core:
+        async with opened_core(settings, open_database=open_database) as core:
             application = build_application(settings, core, public_url=url, log=log)
             admin = admin_application(InProcess(application.health, application.metrics))
             async with (
