@@ -45,7 +45,7 @@ async def open_cte_per_order(location: str | Path, *, queue_limit: int) -> Stora
         outcome = await alone.read(partial(place_batch, [command]), whole=True)
         return [Answered(answer=outcome.answer[0])] if isinstance(outcome, Answered) else [outcome]
 
-    storage._orders = WaitingLine(run=place, limit=queue_limit, lanes=CTE_CONNECTIONS)  # noqa: SLF001  no way to ship
+    storage._orders = WaitingLine(run=place, limit=queue_limit, lanes=CTE_CONNECTIONS)
     return storage
 
 
@@ -70,10 +70,9 @@ async def _serve(settings: Settings, open_database: OpenDatabase) -> None:
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    with Path(os.devnull).open("w", encoding="utf-8") as log:
-        async with serving(settings, log=log, open_database=open_database):
-            settle()
-            await stop.wait()
+    async with serving(settings, open_database=open_database):
+        settle()
+        await stop.wait()
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 from benchmarks.checks import ORDER, check_orders
 from benchmarks.contestants import CACHE, ROOT, debian_version, module_of_ours, need_packages
-from benchmarks.load import Load, Request, send_load
+from benchmarks.load import Load, send_load
 from benchmarks.messages import CREATE_ORDER, ORDER_NUMBER, TRANSACTION_ID
 from benchmarks.ordering import KEY_FILE
 from benchmarks.processes import SERVER_CORE, core_busy_seconds, cpu_seconds, free_port, serving
@@ -75,7 +75,7 @@ class Run:
 
 
 def run(options: Options) -> Record:
-    """Compare orders committed together with one commit an order, on SQLite and on PostgreSQL, and a lone order's p50."""
+    """Compare orders committed together and one by one, on SQLite and on PostgreSQL, and a lone order's p50."""
     need_packages({"wrk": ["wrk"], "postgresql": []})
     module_of_ours("ours", "benchmarks.ordering").prepare()
     runs = []

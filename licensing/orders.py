@@ -9,6 +9,7 @@ from datetime import datetime
 from licensing.errors import (
     Erased,
     ItemUnknown,
+    LicensingError,
     OrderNameRequired,
     OrderNumberExists,
     OrderUnknown,
@@ -136,6 +137,13 @@ class Sales:
         Raises TransactionConflict, Erased, ItemUnknown, OriginalOrderUnknown, OrderNumberExists, and storage's errors;
         after StorageUnavailable the outcome is unknown, and the same request again finds out.
         """
+        try:
+            return await self._create_order(shop, request, by_memory=True)
+        except LicensingError:
+            # The transactionId comes before any rule, and what is remembered may be a second old: ask again for all.
+            return await self._create_order(shop, request, by_memory=False)
+
+    async def _create_order(self, shop: Shop, request: OrderRequest, *, by_memory: bool) -> OrderReceipt:
         prepared = await self._storage.query(
             PrepareOrder(
                 shop_id=shop.shop_id,
@@ -143,6 +151,7 @@ class Sales:
                 transaction_id=request.transaction_id,
                 item_numbers=tuple(dict.fromkeys(line.item_number for line in request.lines)),
                 original_order_number=request.original_order_number,
+                by_memory=by_memory,
             )
         )
         request_hash = self._request_hash(request)

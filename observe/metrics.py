@@ -42,6 +42,11 @@ class Metrics:
             ["status", "reason"],
             registry=registry,
         )
+        self.catalogue_age = Gauge(
+            "opendepot_catalogue_age_seconds",
+            "How long ago it was known that shops and items had not changed; above 5, shops are refused.",
+            registry=registry,
+        )
         self.in_flight = Gauge("opendepot_exchanges_in_flight", "Exchanges that are running now.", registry=registry)
         self.ready = Gauge("opendepot_ready", "1 if the last readiness check passed, else 0.", registry=registry)
 

@@ -31,6 +31,7 @@ from soap import Contract, Engine, flattened_wsdl, load_contract, schema_locatio
 from soap.messages import depot, sales
 from storage import Storage, open_storage
 from storage.commands import InitialiseServer
+from storage.remembering import RememberingStorage
 
 READINESS_SECONDS = 2.0
 READINESS_FIRM_CODE = 1
@@ -73,7 +74,7 @@ def utc_now() -> datetime:
 class Core:
     """The rules over an open storage, without any listener: what the CLI verbs work with."""
 
-    storage: Storage
+    storage: RememberingStorage
     catalogue: Catalogue
     sales: Sales
     depot: Depot
@@ -86,9 +87,12 @@ async def opened_core(
     *,
     clock: Clock = utc_now,
     random: Random = secrets.token_bytes,
+    monotonic: Callable[[], float] = time.monotonic,
     open_database: OpenDatabase = open_storage,
 ) -> AsyncIterator[Core]:
-    """Open keys and database and give the rules over them. `open_database` is another one where the way to commit varies.
+    """Open keys and database and give the rules over them.
+
+    `open_database` is another one where the way to commit varies.
 
     Raises SettingsError for keys that are missing or belong to another database, and `storage.errors.StorageError`.
     """
@@ -98,9 +102,12 @@ async def opened_core(
         random=random,
     )
     box = _opened_box(settings)
-    storage = await open_database(settings.database, queue_limit=settings.writer_queue)
+    storage = RememberingStorage(
+        await open_database(settings.database, queue_limit=settings.writer_queue), monotonic=monotonic
+    )
     try:
         await _own_database(storage, vault, clock)
+        storage.start()
         yield Core(
             storage=storage,
             catalogue=Catalogue(storage=storage, vault=vault, clock=clock, random=random),
@@ -178,6 +185,9 @@ def build_application(
         max_body_bytes=settings.max_body_bytes,
         body_seconds=settings.body_seconds,
     )
+    metrics.catalogue_age.set_function(lambda: core.storage.age_seconds)
+    core.storage.on_blind = lambda: events.warning("catalogue_blind", age_seconds=round(core.storage.age_seconds, 1))
+    core.storage.on_seeing = lambda: events.info("catalogue_seen")
     services = tuple(_service(published, settings, public_url) for published in PUBLISHED)
     return Application(
         soap=SoapApplication(services, dispatcher, events=events, metrics=metrics),

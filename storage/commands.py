@@ -146,7 +146,8 @@ class LoadServer:
 class PrepareOrder:
     """All that the rules for one order need, read as one snapshot.
 
-    The items with these numbers, and the shop's order with this number, whose ticket the lines go on.
+    The items with these numbers, and the shop's order with this number, whose ticket the lines go on. `by_memory`: the
+    items may be those of a second ago, and the answer may be left out; `PlaceOrder` finds it in any case.
     """
 
     shop_id: str
@@ -154,6 +155,7 @@ class PrepareOrder:
     transaction_id: str
     item_numbers: tuple[str, ...]
     original_order_number: str | None
+    by_memory: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
