@@ -1,4 +1,4 @@
-"""The rules over a real SQLite file."""
+"""The rules over a real SQLite file, with what a server remembers in front of it."""
 
 import random
 from collections.abc import AsyncIterator
@@ -12,12 +12,13 @@ from containers import SoftwareBox
 from licensing.vault import Vault
 from storage import open_storage
 from storage.commands import InitialiseServer
+from storage.remembering import RememberingStorage
 
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     rng = random.Random(0)
-    storage = await open_storage(tmp_path / "depot.db")
+    storage = RememberingStorage(await open_storage(tmp_path / "depot.db"), monotonic=lambda: 0.0)
     vault = Vault(pepper=rng.randbytes(32), sealing_key=rng.randbytes(32), random=rng.randbytes)
     start = datetime(2026, 1, 1, tzinfo=UTC)
     made = World(folder=tmp_path, storage=storage, vault=vault, box=SoftwareBox.create(now=start, random=rng.randbytes))

@@ -168,6 +168,8 @@ async def test_an_api_key_finds_its_shop_and_no_other(world: World) -> None:
     assert await catalogue.find_shop(api_key, "shop") is None
     assert await catalogue.find_shop(api_key + "x", None) is None
     world.sql("UPDATE shops SET active = 0")
+    world.sql("UPDATE server SET data_version = data_version + 1")
+    await world.storage.look()
     assert await catalogue.find_shop(api_key, None) is None
 
 
