@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import access, engine, orders, slow, stages, workers
+from benchmarks import access, engine, growth, orders, slow, stages, workers
 from benchmarks.report import Options, Record, Refused, print_record
 
 WIDTH = 160
@@ -16,6 +16,7 @@ WIDTH = 160
 BENCHMARKS: Mapping[str, Callable[[Options], Record]] = {
     "access": access.run,
     "engine": engine.run,
+    "growth": growth.run,
     "orders": orders.run,
     "slow": slow.run,
     "stages": stages.run,
@@ -39,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         connections=chosen.connections,
         only=tuple(name for name in chosen.only.split(",") if name),
         tolerate_others=chosen.tolerate_others,
+        orders=chosen.orders,
     )
     try:
         record = BENCHMARKS[chosen.name](options)
@@ -80,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
         "--connections", type=_positive, default=defaults.connections, help="kept alive (default %(default)s)"
     )
     parser.add_argument("--only", metavar="NAME,NAME", default="", help="these contestants alone (default all)")
+    parser.add_argument("--orders", type=int, help="how many orders the large database of growth holds")
     parser.add_argument(
         "--tolerate-others",
         action="store_true",

@@ -4,15 +4,12 @@ Every server is `opendepot serve` in all but its way to commit (`benchmarks/orde
 is sent twice, and each that was answered must stand in the database afterwards.
 """
 
-import importlib.util
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from benchmarks.checks import ORDER, check_orders
@@ -20,6 +17,7 @@ from benchmarks.contestants import CACHE, ROOT, debian_version, module_of_ours, 
 from benchmarks.load import Load, send_load
 from benchmarks.messages import CREATE_ORDER, ORDER_NUMBER, TRANSACTION_ID
 from benchmarks.ordering import KEY_FILE
+from benchmarks.postgres import own_postgres
 from benchmarks.processes import SERVER_CORE, core_busy_seconds, cpu_seconds, free_port, serving
 from benchmarks.report import Figure, Options, Record, Refused, Table, figure_of, this_machine
 from benchmarks.turns import OTHERS_LIMIT
@@ -79,7 +77,7 @@ def run(options: Options) -> Record:
     need_packages({"wrk": ["wrk"], "postgresql": []})
     module_of_ours("ours", "benchmarks.ordering").prepare()
     runs = []
-    with _postgres() as postgres:
+    with own_postgres(shared_buffers="256MB", autovacuum="on", max_wal_size="2GB") as postgres:
         for number in range(1, options.rounds + 1):
             for way in WAYS:
                 found = _measured(way, options, number=number, postgres=postgres)
@@ -206,23 +204,3 @@ def _table(runs: Sequence[Run]) -> Table:
         columns=("way", *measures),
         rows=tuple((way.name, *(median(way, measure) for measure in measures.values())) for way in WAYS),
     )
-
-
-@contextmanager
-def _postgres() -> Iterator[Any]:
-    """Run a PostgreSQL server that keeps its promises: fsync on, synchronous_commit on."""
-    server = _servers().started_server(durable=True, shared_buffers="256MB", autovacuum="on", max_wal_size="2GB")
-    try:
-        yield server
-    finally:
-        server.remove()
-
-
-def _servers() -> ModuleType:
-    # The tests know how to run one; they are no package, so that they cannot be imported by name.
-    spec = importlib.util.spec_from_file_location("postgres_server", ROOT / "tests" / "storage" / "postgres_server.py")
-    if spec is None or spec.loader is None:
-        raise Refused("tests/storage/postgres_server.py is missing")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module

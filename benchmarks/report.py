@@ -22,7 +22,8 @@ class Options:
 
     `seconds` is the length of one measurement, after `warm_up_seconds` of the same load. `only` names the contestants
     to take part, all of them when it is empty. `tolerate_others` reports, with warnings, what was measured while
-    something else kept the contestants from their core.
+    something else kept the contestants from their core. `orders` is how many orders a database holds beforehand, where
+    that is what is measured.
     """
 
     rounds: int = 5
@@ -31,6 +32,7 @@ class Options:
     connections: int = 32
     only: tuple[str, ...] = ()
     tolerate_others: bool = False
+    orders: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
