@@ -1,7 +1,6 @@
 """Time-ordered ids: UUID version 7 (RFC 9562, section 5.7), rising within a process even within one millisecond."""
 
 import threading
-import uuid
 from collections.abc import Callable
 from datetime import datetime
 
@@ -23,4 +22,5 @@ class Ids:
             self._last = fresh if fresh > self._last else self._last + 1
             value = self._last
         time, high, low = value >> 74, (value >> 62) & 0xFFF, value & ((1 << 62) - 1)
-        return str(uuid.UUID(int=(time << 80) | (7 << 76) | (high << 64) | (2 << 62) | low))
+        text = f"{(time << 80) | (7 << 76) | (high << 64) | (2 << 62) | low:032x}"
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
