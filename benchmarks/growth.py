@@ -11,12 +11,12 @@ import shutil
 import sqlite3
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import asyncpg
 from rich.progress import Progress
@@ -27,14 +27,20 @@ from benchmarks.report import Options, Record, Refused, Table, figure_of, this_m
 from licensing.orders import OrderLine, OrderRequest, Sales
 from licensing.vault import Vault
 from storage import Storage, open_storage
-from storage.commands import AddItem, AddShop, InitialiseServer
+from storage.commands import AddItem, AddShop, InitialiseServer, OrderPreparation, Placed, PlaceOrder, PrepareOrder
 from storage.records import AuditRow, Credential, Item, Shop
 
 SMALL = 10_000
 LARGE: Mapping[str, int] = {"sqlite": 2_000_000, "postgresql": 10_000_000}
 CLIENTS = 256
 CHUNK = 250_000
+WARM_UP = 5_000
+MEASURED = 20_000
+"""So many new orders are placed in a round, after those of the warm-up."""
+
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+VAULT = Vault(pepper=b"p" * 32, sealing_key=b"s" * 32, random=secrets.token_bytes)
+ITEM = Item(item_number="A", firm_code=1, product_code=1, options="{}", rules="{}", active=True, created_at=NOW)
 SHOP = Shop(shop_id="shop", name="shop", active=True, created_at=NOW)
 
 MULTIPLIED: Mapping[str, Mapping[str, str]] = {
@@ -50,7 +56,7 @@ server's own ids are, `name` is a shop's own and comes in no order; the letter a
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """New orders for some seconds on a database that holds `held` others."""
+    """New orders on a database that holds `held` others and what the rounds before have added."""
 
     database: str
     round: int
@@ -85,7 +91,7 @@ def run(options: Options) -> Record:
             sizes += [(database, f"{one.held:,}", f"{one.bytes / 2**20:,.0f}") for one in filled]
             for number in range(1, options.rounds + 1):
                 for one in filled:
-                    rps = asyncio.run(_ordered(one.location, seconds=options.seconds, warm_up=options.warm_up_seconds))
+                    rps = asyncio.run(_ordered(one.location))
                     print(f"round {number}/{options.rounds}: {database} with {one.held:,}: {rps:,.0f}/s", flush=True)
                     runs.append(Run(database=database, round=number, held=one.held, rps=rps))
     return Record(
@@ -119,54 +125,74 @@ def _slower(runs: Sequence[Run], database: str) -> Iterator[float]:
         yield small.rps / large.rps - 1
 
 
-@asynccontextmanager
-async def _selling(location: str) -> AsyncIterator[Sales]:
-    storage = await open_storage(location)
-    try:
-        vault = Vault(pepper=b"p" * 32, sealing_key=b"s" * 32, random=secrets.token_bytes)
-        await _stocked(storage, vault)
-        yield Sales(storage=storage, vault=vault, clock=lambda: datetime.now(UTC), random=secrets.token_bytes)
-    finally:
-        await storage.close()
+class _Recording:
+    """Stands where a storage does and keeps the commands that it is given."""
+
+    def __init__(self) -> None:
+        self.commands: list[PlaceOrder] = []
+
+    async def query(self, _query: PrepareOrder) -> OrderPreparation:
+        return OrderPreparation(answer=None, items=(ITEM,), original_ticket=None)
+
+    async def execute(self, command: PlaceOrder) -> Placed:
+        self.commands.append(command)
+        return Placed()
 
 
-async def _stocked(storage: Storage, vault: Vault) -> None:
+async def _new_orders(count: int) -> list[PlaceOrder]:
+    """Make commands as the rules make them, so that the rules take no time while the database is measured."""
+    recording = _Recording()
+    sales = Sales(
+        storage=cast("Storage", recording), vault=VAULT, clock=lambda: datetime.now(UTC), random=secrets.token_bytes
+    )
+    for _ in range(count):
+        name = secrets.token_hex(16)
+        line = OrderLine(item_number=ITEM.item_number, quantity=1)
+        await sales.create_order(shop=SHOP, request=OrderRequest(transaction_id=name, order_number=name, lines=(line,)))
+    return recording.commands
+
+
+async def _stocked(storage: Storage) -> None:
     audit = AuditRow(at=NOW, actor="benchmark", action="Add", subject="benchmark", details="{}")
-    await storage.execute(InitialiseServer(epoch=1, key_fingerprint=vault.fingerprint(), at=NOW))
+    await storage.execute(InitialiseServer(epoch=1, key_fingerprint=VAULT.fingerprint(), at=NOW))
     credential = Credential(
         credential_id="credential", shop_id=SHOP.shop_id, kind="api-key", lookup=b"benchmark", created_at=NOW
     )
     await storage.execute(AddShop(shop=SHOP, credential=credential, audit=audit))
-    item = Item(item_number="A", firm_code=1, product_code=1, options="{}", rules="{}", active=True, created_at=NOW)
-    await storage.execute(AddItem(item=item, audit=audit))
+    await storage.execute(AddItem(item=ITEM, audit=audit))
 
 
-def _request() -> OrderRequest:
-    name = secrets.token_hex(16)
-    return OrderRequest(transaction_id=name, order_number=name, lines=(OrderLine(item_number="A", quantity=1),))
+async def _ordered(location: str) -> float:
+    """Place so many new orders as fast as it goes and give the orders a second."""
+    commands = await _new_orders(WARM_UP + MEASURED)
+    storage = await open_storage(location)
+    try:
+        await _place(storage, commands[:WARM_UP])
+        begun = time.monotonic()
+        await _place(storage, commands[WARM_UP:])
+        return MEASURED / (time.monotonic() - begun)
+    finally:
+        await storage.close()
 
 
-async def _ordered(location: str, *, seconds: float, warm_up: float) -> float:
-    """Order as fast as it goes and give the orders a second."""
-    async with _selling(location) as sales:
-        for length in (warm_up, seconds):
-            count, begun = 0, time.monotonic()
+async def _place(storage: Storage, commands: Sequence[PlaceOrder]) -> None:
+    waiting = iter(commands)
 
-            async def order(until: float) -> int:
-                done = 0
-                while time.monotonic() < until:
-                    await sales.create_order(shop=SHOP, request=_request())
-                    done += 1
-                return done
+    async def client() -> None:
+        for command in waiting:
+            if not isinstance(await storage.execute(command), Placed):
+                raise Refused("an order that nobody had sent before was not placed")
 
-            count = sum(await asyncio.gather(*(order(begun + length) for _ in range(CLIENTS))))
-            rate = count / (time.monotonic() - begun)
-    return rate
+    await asyncio.gather(*(client() for _ in range(CLIENTS)))
 
 
 async def _template(location: str) -> None:
-    async with _selling(location) as sales:
-        await sales.create_order(shop=SHOP, request=_request())
+    storage = await open_storage(location)
+    try:
+        await _stocked(storage)
+        await _place(storage, await _new_orders(1))
+    finally:
+        await storage.close()
 
 
 def _chunks(held: int, title: str) -> Iterator[tuple[int, int]]:
