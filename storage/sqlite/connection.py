@@ -48,7 +48,7 @@ CACHE_KIBIBYTES = 64 * 1024
 memory. SQLite's own 2 MiB hold those of some ten thousand orders."""
 
 PAGES_BEFORE_CHECKPOINT = 8_000
-"""So many pages (32 MiB) wait in the WAL before they go to their places: a page that changed often meanwhile goes once."""
+"""So many pages (32 MiB) wait in the WAL before they go to their places: one that changed often meanwhile goes once."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
