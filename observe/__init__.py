@@ -6,7 +6,7 @@ health   named readiness checks
 """
 
 from observe.events import EventLog, LogFormat
-from observe.health import Health, Readiness
+from observe.health import Health, Readiness, passed
 from observe.metrics import Metrics, merged_expositions
 
-__all__ = ["EventLog", "Health", "LogFormat", "Metrics", "Readiness", "merged_expositions"]
+__all__ = ["EventLog", "Health", "LogFormat", "Metrics", "Readiness", "merged_expositions", "passed"]

@@ -9,14 +9,23 @@ Check = Callable[[], Awaitable[None]]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Readiness:
-    """The outcome of all checks: for each its name and `ok`, or in words why not."""
+    """The outcome of all checks: for each its name and `ok`, or in words why not.
+
+    `ready`: requests may come. Where several processes serve, one that passes its checks is enough.
+    """
 
     checks: Mapping[str, str]
+    ready: bool
 
     @property
-    def ready(self) -> bool:
-        """Whether every check passed."""
-        return all(outcome == "ok" for outcome in self.checks.values())
+    def degraded(self) -> bool:
+        """Whether requests may come although not every check passed."""
+        return self.ready and not passed(self.checks)
+
+
+def passed(checks: Mapping[str, str]) -> bool:
+    """Whether every check passed."""
+    return all(outcome == "ok" for outcome in checks.values())
 
 
 class Health:
@@ -29,7 +38,8 @@ class Health:
     async def readiness(self) -> Readiness:
         """Run all checks. A check fails by raising; its message is for the operator's admin listener only."""
         outcomes = await asyncio.gather(*(self._outcome(check) for check in self._checks.values()))
-        return Readiness(checks=dict(zip(self._checks, outcomes, strict=True)))
+        checks = dict(zip(self._checks, outcomes, strict=True))
+        return Readiness(checks=checks, ready=passed(checks))
 
     async def _outcome(self, check: Check) -> str:
         try:

@@ -46,7 +46,7 @@ def admin_application(observed: Observed) -> web.Application:
 
     async def readyz(_request: web.Request) -> web.Response:
         readiness = await observed.readiness()
-        body = json.dumps({"ready": readiness.ready, "checks": dict(readiness.checks)})
+        body = json.dumps({"ready": readiness.ready, "degraded": readiness.degraded, "checks": dict(readiness.checks)})
         return web.Response(status=200 if readiness.ready else 503, text=body + "\n", content_type="application/json")
 
     async def exposition(_request: web.Request) -> web.Response:

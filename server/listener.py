@@ -40,6 +40,14 @@ class Serving:
     keeper: Keeper
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SoapListener:
+    """A listener that has all it needs; `begin` has it accept."""
+
+    keeper: Keeper
+    begin: Callable[[], None]
+
+
 def bind(host: str, port: int, *, setting: str) -> socket.socket:
     """Open a listening socket. Raises SettingsError when the address cannot be used."""
     try:
@@ -74,14 +82,15 @@ async def serving(
             admin = admin_application(InProcess(application.health, application.metrics))
             async with (
                 site(admin, admin_socket),
-                soap_listener(settings, application, soap_socket, last=lambda: True) as keeper,
+                soap_listener(settings, application, soap_socket, last=lambda: True) as listener,
             ):
+                listener.begin()
                 up = Serving(
                     url=url,
                     local_url=local_url,
                     admin_url=url_of(admin_socket),
                     application=application,
-                    keeper=keeper,
+                    keeper=listener.keeper,
                 )
                 application.events.info("serving", url=url, local_url=local_url, admin_url=up.admin_url)
                 yield up
@@ -95,8 +104,8 @@ async def serving(
 @asynccontextmanager
 async def soap_listener(
     settings: Settings, application: Application, listening: socket.socket, *, last: Callable[[], bool]
-) -> AsyncIterator[Keeper]:
-    """Serve SOAP on a socket until the block ends, then drain.
+) -> AsyncIterator[SoapListener]:
+    """Give what serves SOAP on a socket, once it is told to begin, until the block ends; then drain.
 
     `last` tells at the end whether nobody else will accept on this socket any more.
     """
@@ -109,9 +118,8 @@ async def soap_listener(
     )
     acceptor = Acceptor(entrance, keeper)
     application.metrics.connections.set_function(lambda: keeper.open_connections)
-    acceptor.start()
     try:
-        yield keeper
+        yield SoapListener(keeper=keeper, begin=acceptor.start)
     finally:
         was_last = last()
         await acceptor.stop(last=was_last)

@@ -4,6 +4,7 @@ import ssl
 from pathlib import Path
 
 from server.errors import SettingsError
+from server.http.handshakes import AlertingContext
 from server.settings import Settings
 
 
@@ -14,7 +15,7 @@ def tls_context(settings: Settings) -> ssl.SSLContext | None:
     """
     if settings.tls_certificate_file is None:
         return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context = AlertingContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
     context.set_alpn_protocols(["http/1.1"])

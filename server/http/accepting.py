@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from server.http.application import Peer
 from server.http.connection import Connection
+from server.http.handshakes import Handshake
 from server.http.keeper import Keeper
 
 _PAUSE_SECONDS = 0.1
@@ -50,18 +51,23 @@ class Acceptor:
         self._loop = asyncio.get_running_loop()
         self._openings: set[asyncio.Task[None]] = set()
         self._pause: asyncio.TimerHandle | None = None
+        self._started = False
         entrance.listening.setblocking(False)  # noqa: FBT003  no keyword there
 
     def start(self) -> None:
         """Begin to accept."""
+        self._started = True
         self._pause = None
         self._loop.add_reader(self._entrance.listening.fileno(), self._accept)
 
     async def stop(self, *, last: bool) -> None:
-        """Accept what the system has let in by now, and then no more. `last`: nobody else will either."""
+        """Accept what the system has let in by now, and then no more. `last`: nobody else will either.
+
+        Whoever has not begun leaves that to the others, as long as there are any.
+        """
         if last:
             turn_away(self._entrance.listening)
-        for _ in range(_LONGEST_QUEUE):
+        for _ in range(_LONGEST_QUEUE if self._started or last else 0):
             if not self._accept():
                 break
         if self._pause is not None:
@@ -99,21 +105,23 @@ class Acceptor:
     async def _open(self, accepted: socket.socket, host: str) -> None:
         entrance = self._entrance
         connection = Connection(self._keeper, address=host, proxied=entrance.proxied_from is not None)
-
+        handshake = Handshake(accepted)
         try:
             if entrance.tls is None:
                 await self._loop.connect_accepted_socket(lambda: connection, accepted)
             else:
-                await self._loop.connect_accepted_socket(
-                    lambda: connection,
-                    accepted,
-                    ssl=entrance.tls,
-                    ssl_handshake_timeout=entrance.handshake_seconds,
-                    ssl_shutdown_timeout=_SHUTDOWN_SECONDS,
-                )
+                with handshake.running():
+                    await self._loop.connect_accepted_socket(
+                        lambda: connection,
+                        accepted,
+                        ssl=entrance.tls,
+                        ssl_handshake_timeout=entrance.handshake_seconds,
+                        ssl_shutdown_timeout=_SHUTDOWN_SECONDS,
+                    )
         except (OSError, TimeoutError):
             self._keeper.application.refused(Peer(address=host), status=0, reason="no TLS handshake")
             accepted.close()
+            await handshake.end(seconds=self._keeper.limits.linger_seconds)
             if not connection.made:
                 self._keeper.leave(connection.counted)
 

@@ -1,11 +1,12 @@
 """What supervisor and worker say to each other: JSON objects, a line each, over a socket pair.
 
-    worker      {"ready": true}                    it serves
+    worker      {"ready": true}                    it can serve, and waits for "serve"
                 {"alive": true}                    its event loop turns
                 {"answer": 7, "value": ...}        the answer to question 7
                 {"failed": "why"}                  it cannot start
                 {"leaving": true}                  it was told by a signal to end, and waits for "stop"
     supervisor  {"ask": "metrics", "number": 7}    or "readiness"
+                {"serve": true}                    accept connections
                 {"stop": {"last": true}}           drain and end; last: nobody will accept after you
 
 The end of the stream tells the worker that its supervisor is gone, and the supervisor that its worker is.

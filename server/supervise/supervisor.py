@@ -7,12 +7,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
-from observe import EventLog, Readiness, merged_expositions
+from observe import EventLog, Readiness, merged_expositions, passed
 from server.admin import admin_application
 from server.app import utc_now
 from server.errors import SettingsError
@@ -117,16 +117,22 @@ class Supervisor:
 
     async def _fill(self, slot: int) -> None:
         try:
-            self._workers[slot] = await self._started(slot)
+            self._serve(await self._started(slot, self._settings))
         except NotStarted as error:
             raise SettingsError(str(error)) from None
 
-    async def _started(self, slot: int) -> Running:
-        """Start a worker and wait until it serves. Raises NotStarted when it does not."""
+    def _serve(self, worker: Running) -> None:
+        """Give a started worker its place and let it accept connections."""
+        self._workers[worker.slot] = worker
+        worker.channel.say(serve=True)
+        self._events.info("worker_ready", worker=worker.slot, process=worker.process.pid)
+
+    async def _started(self, slot: int, settings: Settings) -> Running:
+        """Start a worker and wait until it can serve. Raises NotStarted when it cannot."""
         ours, theirs = socket.socketpair()
         with theirs:
             order = Order(
-                settings=self._settings,
+                settings=settings,
                 channel=theirs.fileno(),
                 listening=self._listening.fileno(),
             )
@@ -148,7 +154,6 @@ class Supervisor:
         for task in first:
             task.cancel()
         if worker.ready.is_set() and not worker.gone.is_set():
-            self._events.info("worker_ready", worker=slot, process=process.pid)
             return worker
         worker.stopping = True
         self._kill(worker)
@@ -200,7 +205,7 @@ class Supervisor:
             if self._stop.is_set() or self._workers.get(slot) is not dead:
                 return
             try:
-                worker = await self._started(slot)
+                worker = await self._started(slot, self._settings)
             except NotStarted as error:
                 delay, self._backoffs[slot] = self._backoffs.get(slot, Backoff()).after(lived_seconds=0.0)
                 self._events.warning("worker_not_started", worker=slot, again_in_seconds=delay, reason=str(error))
@@ -210,7 +215,7 @@ class Supervisor:
             elif worker.gone.is_set():
                 continue
             else:
-                self._workers[slot] = worker
+                self._serve(worker)
             return
 
     def _kill(self, worker: Running) -> None:
@@ -263,7 +268,7 @@ class Supervisor:
             self._notifier.tell("READY=1")
 
     async def _reloaded(self) -> None:
-        """Replace each worker by one with the settings of now; the old ones stay where a new one does not start."""
+        """Replace all workers by such with the settings of now, or none."""
         try:
             settings = load_settings(self._config, **self._command_line)
         except SettingsError as error:
@@ -272,29 +277,42 @@ class Supervisor:
         fixed = [name for name in FIXED if getattr(settings, name) != getattr(self._settings, name)]
         if fixed:
             self._events.warning("reload_needs_restart", settings=fixed)
-        before, self._settings = self._settings, settings
-        for slot in range(1, max(before.workers, settings.workers) + 1):
-            if slot <= settings.workers:
-                try:
-                    new = await self._started(slot)
-                except NotStarted as error:
-                    self._settings = before
-                    self._events.warning("reload_refused", reason=str(error))
-                    return
-                # Read afterwards: the place may have been filled anew meanwhile.
-                old = self._workers.get(slot)
-                self._workers[slot] = new
-            else:
-                old = self._workers.pop(slot, None)
-            if old is not None:
-                old.stopping = True
-                self._spawn(self._end(old, last=False, seconds=before.drain_seconds + MARGIN_SECONDS))
+        try:
+            new = await self._all_started(settings)
+        except NotStarted as error:
+            self._events.warning("reload_refused", reason=str(error))
+            return
+        # Read afterwards: a place may have been filled anew meanwhile.
+        before, old = self._settings, list(self._workers.values())
+        self._settings = settings
+        self._workers.clear()
+        for worker in new:
+            self._serve(worker)
+        for worker in old:
+            worker.stopping = True
+            self._spawn(self._end(worker, last=False, seconds=before.drain_seconds + MARGIN_SECONDS))
         self._events.info("reloaded", workers=settings.workers)
+
+    async def _all_started(self, settings: Settings) -> list[Running]:
+        """Start a worker for each place, one after the other; none of them serves. Raises NotStarted, none left."""
+        new: dict[int, Running] = {}
+        try:
+            for slot in range(1, settings.workers + 1):
+                new[slot] = await self._started(slot, settings)
+            _check_all_there(new.values())
+        except NotStarted:
+            seconds = settings.drain_seconds + MARGIN_SECONDS
+            await asyncio.gather(*(self._end(worker, last=False, seconds=seconds) for worker in new.values()))
+            raise
+        return list(new.values())
 
     # What the admin listener shows
 
     async def readiness(self) -> Readiness:
-        """Give the checks of all workers; a worker that does not answer is a check that fails."""
+        """Give the checks of all workers. One that passes its own is enough, since it has the socket of all.
+
+        A worker that does not answer is a check that fails.
+        """
         answers = await asyncio.gather(
             *(self._ask(self._workers.get(slot), "readiness") for slot in range(1, self._settings.workers + 1))
         )
@@ -302,7 +320,7 @@ class Supervisor:
         for slot, answer in enumerate(answers, 1):
             checks[f"worker {slot}"] = "no answer" if answer is None else "ok"
             checks |= {f"worker {slot} {name}": outcome for name, outcome in (answer or {}).items()}
-        return Readiness(checks=checks)
+        return Readiness(checks=checks, ready=any(answer is not None and passed(answer) for answer in answers))
 
     async def exposition(self) -> bytes:
         """Give the metrics of all workers, told apart by the label `worker`."""
@@ -331,6 +349,13 @@ class Supervisor:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+def _check_all_there(workers: Iterable[Running]) -> None:
+    """Raise NotStarted when one of them has ended again."""
+    for worker in workers:
+        if worker.gone.is_set():
+            raise NotStarted(worker.failed)
 
 
 async def supervise(

@@ -55,6 +55,7 @@ class Worker:
         self._settings = settings
         self._channel = channel
         self._listening = listening
+        self._told = asyncio.Event()
         self._stop = asyncio.Event()
         self._last = False
 
@@ -68,10 +69,13 @@ class Worker:
         local_url = url_of(self._listening, secure=settings.tls_certificate_file is not None)
         async with opened_core(settings) as core:
             application = build_application(settings, core, public_url=settings.public_url or local_url, log=sys.stderr)
-            async with soap_listener(settings, application, self._listening, last=lambda: self._last):
+            async with soap_listener(settings, application, self._listening, last=lambda: self._last) as listener:
                 others = [asyncio.create_task(self._listen(application)), asyncio.create_task(self._beat())]
                 settle()
                 self._channel.say(ready=True)
+                await self._told.wait()
+                if not self._stop.is_set():
+                    listener.begin()
                 await self._stop.wait()
             for task in others:
                 task.cancel()
@@ -80,9 +84,11 @@ class Worker:
 
     async def _listen(self, application: Application) -> None:
         while (said := await self._channel.hear()) is not None:
-            if "stop" in said:
+            if "serve" in said:
+                self._told.set()
+            elif "stop" in said:
                 self._last = bool(said["stop"]["last"])
-                self._stop.set()
+                self._end()
             elif said.get("ask") == "metrics":
                 self._channel.say(answer=said["number"], value=application.metrics.exposition().decode())
             elif said.get("ask") == "readiness":
@@ -91,7 +97,11 @@ class Worker:
                 self._channel.say(answer=said["number"], value=dict(readiness.checks))
         # Without a supervisor all workers end: nobody else will accept either.
         self._last = True
+        self._end()
+
+    def _end(self) -> None:
         self._stop.set()
+        self._told.set()
 
     async def _beat(self) -> None:
         while True:

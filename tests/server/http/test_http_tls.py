@@ -113,8 +113,9 @@ def old_client(authority: Authority) -> ssl.SSLContext:
 def test_tls_1_1_is_refused(authority: Authority, server: Certified, loop: str) -> None:
     async def scenario() -> None:
         async with world(tls=context_of(server)) as here:
-            with pytest.raises((ssl.SSLError, ConnectionError)):
+            with pytest.raises(ssl.SSLError) as heard:
                 await asked(here, old_client(authority))
+            assert heard.value.reason == "TLSV1_ALERT_PROTOCOL_VERSION"
             await until(lambda: here.reasons == [(0, "no TLS handshake")])
 
     run(scenario, loop)
@@ -281,6 +282,21 @@ def test_a_certificate_that_nobody_asked_for_is_not_told(authority: Authority, s
     assert recorder.seen[0].peer.certificate is None
 
 
+ALERTS = {
+    "of another authority": "TLSV1_ALERT_UNKNOWN_CA",
+    "expired": "SSLV3_ALERT_CERTIFICATE_EXPIRED",
+    "of a server": "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE",
+}
+"""What a client hears, as OpenSSL names it."""
+
+
+def alert_for(kind: str, version: ssl.TLSVersion) -> str:
+    if kind == "none":
+        old = version is ssl.TLSVersion.TLSv1_2
+        return "SSLV3_ALERT_HANDSHAKE_FAILURE" if old else "TLSV13_ALERT_CERTIFICATE_REQUIRED"
+    return ALERTS[kind]
+
+
 @each_loop
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 @pytest.mark.parametrize(
@@ -313,13 +329,32 @@ def test_a_client_with_a_certificate_that_is_not_verified_is_not_let_in(
             server, tls_client_authorities_file=authority.file, tls_client_certificate_required=required
         )
         async with world(recorder, tls=context) as here:
-            # With TLS 1.3 the client has finished its part before it hears, and hears the end of the connection only.
-            with contextlib.suppress(ssl.SSLError, ConnectionError):
-                assert await asked(here, trusting) == b""
+            # With TLS 1.3 the client has finished its part, and sent its requests, before it hears.
+            with pytest.raises(ssl.SSLError) as heard:
+                await asked(here, trusting, GET * 500 + CLOSING)
+            assert heard.value.reason == alert_for(kind, version)
             await until(lambda: here.reasons == [(0, "no TLS handshake")])
 
     run(scenario, loop)
     assert recorder.seen == []
+
+
+@each_loop
+def test_a_client_that_keeps_open_what_failed_has_the_time_to_linger_and_no_more(
+    authority: Authority, server: Certified, loop: str
+) -> None:
+    async def scenario() -> None:
+        limits = replace(LIMITS, linger_seconds=0.2)
+        async with world(tls=context_of(server), limits=limits) as here, Rude(here.address) as client:
+            begun = time.monotonic()
+            await client.send(b"\x16\x03\x01\x00\x04\x01\x00\x00\x00")
+            assert (await client.to_end())[:1] == b"\x15", "a record that is an alert"
+            assert here.reasons == [(0, "no TLS handshake")]
+            assert here.keeper._entered == 1, "it counts as long as it is there"
+            await until(lambda: not here.keeper._entered)
+            assert time.monotonic() - begun > limits.linger_seconds / 2
+
+    run(scenario, loop)
 
 
 # Answers

@@ -63,6 +63,7 @@ async def test_it_starts_shows_every_worker_and_stops_when_ctrl_c_reaches_all(de
     parts = ("", " storage", " firm_security_box")
     assert readiness == {
         "ready": True,
+        "degraded": False,
         "checks": {f"worker {worker}{part}": "ok" for worker in (1, 2) for part in parts},
     }
     status, text = await server.fetched("/metrics", admin=True)
@@ -171,7 +172,8 @@ async def test_a_worker_that_is_killed_or_hangs_is_seen_and_replaced_and_the_oth
     os.kill(second, signal.SIGSTOP)
     await until(lambda: state_of(second) == "T", "the worker is stopped")
     (status, readiness), (_, text) = await asyncio.gather(checks(server), server.fetched("/metrics", admin=True))
-    assert status == 503
+    assert status == 200, "the other serves"
+    assert (readiness["ready"], readiness["degraded"]) == (True, True)
     assert readiness["checks"]["worker 1"] == "ok"
     assert readiness["checks"]["worker 2"] == "no answer"
     assert "opendepot_workers 1.0" in text
@@ -289,6 +291,60 @@ async def test_a_reload_that_cannot_be_is_refused_and_nothing_changes(depot: Dep
     configure(depot, new)
     await reloaded(server)
     assert "https://after.example.com/v1/sales" in (await server.fetched("/v1/sales?wsdl"))[1]
+
+
+SECOND_FAILS = """
+import pathlib, sys
+if "server.supervise.worker" in sys.orig_argv:
+    armed = pathlib.Path({armed!r})
+    if armed.exists():
+        count = int(armed.read_text() or 0) + 1
+        armed.write_text(str(count))
+        if count == 2:
+            import server.listener
+            from server.errors import SettingsError
+            def fails(settings):
+                raise SettingsError("the second does not start")
+            server.listener.tls_context = fails
+"""
+
+
+async def test_a_reload_whose_second_worker_does_not_start_leaves_both_old_ones(
+    depot: Depot, supervised: Start, tmp_path: Path
+) -> None:
+    patch, armed = tmp_path / "patch", tmp_path / "armed"
+    patch.mkdir()
+    (patch / "sitecustomize.py").write_text(SECOND_FAILS.format(armed=str(armed)))
+    configure(depot, 'public_url = "https://before.example.com"')
+    server = await supervised(depot, environment={"PYTHONPATH": str(patch)}).serving()
+    before = server.workers()
+    configure(depot, 'public_url = "https://after.example.com"')
+    armed.touch()
+    server.tell(signal.SIGHUP)
+    answered = 0
+    while not server.events("reload_refused"):
+        assert "https://before.example.com/v1/sales" in (await server.fetched("/v1/sales?wsdl"))[1]
+        answered += 1
+    assert server.events("reload_refused")[0]["reason"] == "the second does not start"
+    assert answered > 10, "it was asked while the first was there already"
+    assert server.workers() == before
+    assert server.members() == set(before.values())
+    for _ in range(6):
+        assert "https://before.example.com/v1/sales" in (await server.fetched("/v1/sales?wsdl"))[1]
+    assert (await checks(server))[0] == 200
+    armed.unlink()
+    await reloaded(server)
+    for _ in range(6):
+        assert "https://after.example.com/v1/sales" in (await server.fetched("/v1/sales?wsdl"))[1]
+
+
+async def test_a_server_none_of_whose_workers_is_ready_is_not(depot: Depot, supervised: Start) -> None:
+    server = await supervised(depot).serving()
+    with frozen(*server.workers().values()):
+        status, readiness = await checks(server)
+    assert status == 503
+    assert (readiness["ready"], readiness["degraded"]) == (False, False)
+    assert (await checks(server))[0] == 200
 
 
 async def test_a_replaced_worker_has_the_settings_of_the_others_until_a_reload(depot: Depot, supervised: Start) -> None:
