@@ -10,9 +10,13 @@ system-packages:
 demo: setup
 	@.venv/bin/opendepot demo
 
+# In as many processes as there are cores. Tests that own the machine share an xdist_group, and so one process. A process
+# that crashes ends the run: pytest-xdist 3.8 may wait for ever for the one that replaces it.
+TEST_PROCESSES ?= auto
 test: setup system-packages
 	@rm -f .coverage .coverage.*
-	@.venv/bin/pytest -q -m "not long" --cov --cov-report=term-missing:skip-covered $(PYTEST_OPTIONS)
+	@.venv/bin/pytest -q -m "not long" -n $(TEST_PROCESSES) --dist loadgroup --max-worker-restart 0 \
+		--cov --cov-report=term-missing:skip-covered $(PYTEST_OPTIONS)
 
 lint: setup
 	.venv/bin/ruff check .
