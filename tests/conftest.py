@@ -1,4 +1,6 @@
-"""Options of the long tests: counts and seeds."""
+"""Options of the long tests: counts and seeds. What is done once to a process that runs tests."""
+
+import gc
 
 import pytest
 
@@ -8,3 +10,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seed", type=int, default=1, help="the seed of random moments (make long)")
     parser.addoption("--fuzz", type=int, default=50_000, help="how many mutated messages are sent (make long)")
     parser.addoption("--fuzz-from", type=int, default=10_000, help="the first seed of mutated messages (make long)")
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests and the libraries under test stay; no look for garbage, and many tests ask for one, walks them."""
+    gc.collect()
+    gc.freeze()
