@@ -143,3 +143,9 @@ class VaultError(LicensingError):
     """Something sealed cannot be opened: another sealing key, or changed bytes."""
 
     code = "VaultError"
+
+
+class AuditHeadInvalid(LicensingError):
+    """A file is no head of the audit chain, or was changed."""
+
+    code = "AuditHeadInvalid"

@@ -52,8 +52,15 @@ class Vault:
         """Give what tells these two keys from others, without telling them: 16 bytes."""
         return self.index("fingerprint", self._sealing_key.hex())[:16]
 
+    def seed(self, purpose: str) -> bytes:
+        """Give 32 secret bytes to make a key of another kind from, always the same ones for a purpose."""
+        return self._derived(f"seed {purpose}")
+
     def _cipher(self, purpose: str) -> AESGCM:
         if purpose not in self._ciphers:
-            key = HKDF(algorithm=SHA256(), length=32, salt=None, info=f"opendepot {purpose}".encode())
-            self._ciphers[purpose] = AESGCM(key.derive(self._sealing_key))
+            self._ciphers[purpose] = AESGCM(self._derived(purpose))
         return self._ciphers[purpose]
+
+    def _derived(self, purpose: str) -> bytes:
+        key = HKDF(algorithm=SHA256(), length=32, salt=None, info=f"opendepot {purpose}".encode())
+        return key.derive(self._sealing_key)

@@ -48,6 +48,15 @@ class Metrics:
             registry=registry,
         )
         self.in_flight = Gauge("opendepot_exchanges_in_flight", "Exchanges that are running now.", registry=registry)
+        self.audit_unsealed = Gauge(
+            "opendepot_audit_unsealed", "Audit rows that are not in the chain yet.", registry=registry
+        )
+        self.audit_seal_lag = Gauge(
+            "opendepot_audit_seal_lag_seconds", "Age of the first of those rows.", registry=registry
+        )
+        self.audit_sealed = Counter(
+            "opendepot_audit_sealed", "Audit rows that this process put into the chain.", registry=registry
+        )
         self.ready = Gauge("opendepot_ready", "1 if the last readiness check passed, else 0.", registry=registry)
 
     def exchanged(self, *, service: str, operation: str, outcome: str, seconds: float, request_bytes: int) -> None:

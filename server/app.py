@@ -1,8 +1,10 @@
 """The composition root: settings to services that can be served. Nothing else in the server builds anything."""
 
 import asyncio
+import os
 import posixpath
 import secrets
+import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -15,6 +17,7 @@ from typing import Protocol, TextIO
 
 import wsdl
 from containers import ContainerError, FirmSecurityBox, SoftwareBox, load_trust
+from licensing.audit import Sealer, SealingKey
 from licensing.catalogue import Catalogue
 from licensing.depot import Depot
 from licensing.orders import Sales
@@ -79,6 +82,8 @@ class Core:
     sales: Sales
     depot: Depot
     box: FirmSecurityBox
+    audit_key: SealingKey
+    sealer: Sealer
 
 
 @asynccontextmanager
@@ -102,6 +107,7 @@ async def opened_core(
         random=random,
     )
     box = _opened_box(settings)
+    audit_key = SealingKey(vault.seed("audit"))
     storage = RememberingStorage(
         await open_database(settings.database, queue_limit=settings.writer_queue), monotonic=monotonic
     )
@@ -120,9 +126,16 @@ async def opened_core(
                 clock=clock,
             ),
             box=box,
+            audit_key=audit_key,
+            sealer=Sealer(storage=storage, key=audit_key, clock=clock, random=random, owner=_owner(random)),
         )
     finally:
         await storage.close()
+
+
+def _owner(random: Random) -> str:
+    """Give a name that no other process has, which says where this one runs."""
+    return f"{socket.gethostname()}:{os.getpid()}:{random(4).hex()}"
 
 
 def _opened_box(settings: Settings) -> SoftwareBox:

@@ -16,6 +16,7 @@ from aiohttp import web
 from server.admin import InProcess, admin_application
 from server.app import Application, OpenDatabase, build_application, opened_core, utc_now
 from server.errors import SettingsError
+from server.housekeeping import housekeeping
 from server.http.accepting import Acceptor, Entrance
 from server.http.keeper import Keeper
 from server.settings import Settings
@@ -81,6 +82,7 @@ async def serving(
             application = build_application(settings, core, public_url=url, log=log)
             admin = admin_application(InProcess(application.health, application.metrics))
             async with (
+                housekeeping(core, application),
                 site(admin, admin_socket),
                 soap_listener(settings, application, soap_socket, last=lambda: True) as listener,
             ):

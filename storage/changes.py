@@ -6,6 +6,8 @@ All of it is written or, when something is raised, nothing.
 from collections.abc import Sequence
 
 from storage import rows
+from storage.audit import SealAudit
+from storage.audit_plans import seal_audit
 from storage.commands import AddItem, AddShop, Applied, ApplyTransfer, InitialiseServer, Moved, StoreSigned
 from storage.errors import QuantityExceeded, StepUnknown
 from storage.outcomes import Withdrawn
@@ -13,7 +15,7 @@ from storage.plans import Plan, ReadEach, written, written_each
 from storage.reads import load_server
 from storage.records import Counter, Placement, ServerRow
 
-PlannedCommand = InitialiseServer | AddItem | AddShop | ApplyTransfer | StoreSigned
+PlannedCommand = InitialiseServer | AddItem | AddShop | ApplyTransfer | StoreSigned | SealAudit
 
 
 def plan_command(command: PlannedCommand) -> Plan[object]:
@@ -29,6 +31,8 @@ def plan_command(command: PlannedCommand) -> Plan[object]:
             return _apply_transfer(command)
         case StoreSigned():
             return _store_signed(command)
+        case SealAudit():
+            return seal_audit(command)
 
 
 def check_write() -> Plan[object]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from storage.audit import AuditQuery, SealAudit
 from storage.records import (
     AuditRow,
     ContainerRow,
@@ -280,5 +281,7 @@ class TransferView:
     placements: tuple[Placement, ...]
 
 
-Command = InitialiseServer | AddItem | AddShop | PlaceOrder | ApplyTransfer | StoreSigned
-Query = LoadServer | PrepareOrder | FindShop | ListItems | FindOrder | FindTickets | TraceTicket | LoadTransfer
+Command = InitialiseServer | AddItem | AddShop | PlaceOrder | ApplyTransfer | StoreSigned | SealAudit
+Query = (
+    LoadServer | PrepareOrder | FindShop | ListItems | FindOrder | FindTickets | TraceTicket | LoadTransfer | AuditQuery
+)

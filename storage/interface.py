@@ -2,6 +2,19 @@
 
 from typing import Protocol, overload
 
+from storage.audit import (
+    AuditEntry,
+    AuditHead,
+    AuditId,
+    AuditLink,
+    FindUnchained,
+    ListAudit,
+    LoadAuditHead,
+    LoadUnsealed,
+    SealAudit,
+    UnsealedAudit,
+    WalkAudit,
+)
 from storage.commands import (
     AddItem,
     AddShop,
@@ -46,6 +59,8 @@ class Storage(Protocol):
     async def execute(self, command: ApplyTransfer) -> Applied | Moved: ...
     @overload
     async def execute(self, command: StoreSigned) -> tuple[bytes, ...]: ...
+    @overload
+    async def execute(self, command: SealAudit) -> Applied | Moved: ...
     async def execute(self, command: Command) -> object:
         """Carry out one command whole or not at all; the answer is durable when it arrives.
 
@@ -69,6 +84,16 @@ class Storage(Protocol):
     async def query(self, query: TraceTicket) -> TicketTrace | None: ...
     @overload
     async def query(self, query: LoadTransfer) -> TransferView: ...
+    @overload
+    async def query(self, query: LoadUnsealed) -> UnsealedAudit: ...
+    @overload
+    async def query(self, query: LoadAuditHead) -> AuditHead: ...
+    @overload
+    async def query(self, query: WalkAudit) -> tuple[tuple[AuditLink, AuditEntry | None], ...]: ...
+    @overload
+    async def query(self, query: FindUnchained) -> tuple[AuditId, ...]: ...
+    @overload
+    async def query(self, query: ListAudit) -> tuple[AuditEntry, ...]: ...
     async def query(self, query: Query) -> object:
         """Answer one query from one consistent snapshot of what was committed."""
         ...

@@ -1,6 +1,7 @@
 """Each query as a plan; all its statements see the same snapshot."""
 
 from storage import rows
+from storage.audit_plans import plan_audit_query
 from storage.commands import (
     FindOrder,
     FindShop,
@@ -43,6 +44,8 @@ def plan_query(query: Query) -> Plan[object]:  # noqa: PLR0911 - one for each qu
             return _trace_ticket(query)
         case LoadTransfer():
             return _load_transfer(query)
+        case _:
+            return plan_audit_query(query)
 
 
 def load_server() -> Plan[ServerRow | None]:

@@ -10,7 +10,7 @@ import opendepot.cli
 from containers import ContainerError
 from licensing.errors import LicensingError
 from opendepot import AnswerInvalid, FaultReceived, ServiceUnreachable, SupportNeeded
-from server.cli import demo, initialise, items, serve, shops, tickets
+from server.cli import audit, demo, initialise, items, serve, shops, tickets
 from server.errors import SettingsError
 from storage.errors import StorageError
 
@@ -27,6 +27,7 @@ app.command("demo")(demo.demo)
 app.add_typer(items.app, name="item")
 app.add_typer(shops.app, name="shop")
 app.add_typer(tickets.app, name="ticket")
+app.add_typer(audit.app, name="audit")
 opendepot.cli.add_to(app)
 
 

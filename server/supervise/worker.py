@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from containers import ContainerError
 from server.app import Application, build_application, opened_core
 from server.errors import SettingsError
+from server.housekeeping import housekeeping
 from server.listener import soap_listener, url_of
 from server.process import run_loop, settle
 from server.settings import Settings
@@ -69,7 +70,10 @@ class Worker:
         local_url = url_of(self._listening, secure=settings.tls_certificate_file is not None)
         async with opened_core(settings) as core:
             application = build_application(settings, core, public_url=settings.public_url or local_url, log=sys.stderr)
-            async with soap_listener(settings, application, self._listening, last=lambda: self._last) as listener:
+            async with (
+                housekeeping(core, application),
+                soap_listener(settings, application, self._listening, last=lambda: self._last) as listener,
+            ):
                 others = [asyncio.create_task(self._listen(application)), asyncio.create_task(self._beat())]
                 settle()
                 self._channel.say(ready=True)

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from places import Place, PostgresPlace, SqlitePlace, dump_of
 from postgres_server import PostgresServer, run_apart, started_server
 
 from storage import Storage, open_storage
+from storage.audit import AuditHead, AuditLink, Lease, LoadUnsealed, SealAudit, SealedRow, UnsealedAudit
 from storage.commands import (
     AddItem,
     AddShop,
@@ -211,6 +212,27 @@ class Make:
     ) -> Placement:
         return Placement(license_id=license_id, serial=serial, wanted=wanted, occupied=occupied, confirmed=confirmed)
 
+    def seal(self, found: UnsealedAudit, *, owner: str = "one", now: datetime = NOW) -> SealAudit:
+        """Seal what was found; the bytes have no meaning."""
+        rows = tuple(
+            SealedRow(
+                link=AuditLink(position=place, audit_id=entry.audit_id, details_digest=b"details", digest=b"digest"),
+                salt=b"salt",
+                seal=f"link {place}".encode(),
+                erased=entry.erased,
+            )
+            for place, entry in enumerate(found.entries, found.head.position + 1)
+        )
+        position = found.head.position + len(rows)
+        return SealAudit(
+            lease=Lease(owner=owner, now=now, until=now + timedelta(seconds=10)),
+            after=found.head.position,
+            rows=rows,
+            head=AuditHead(
+                position=position, link=f"link {position}".encode(), sealed_at=now, public_key=b"key", signature=b"by"
+            ),
+        )
+
     def apply(self, container: ContainerRow, **changes: object) -> ApplyTransfer:
         command = ApplyTransfer(
             container=container,
@@ -347,6 +369,7 @@ async def prepared(storage: Storage, make: Make) -> dict[str, Command]:
     await storage.execute(order)
     steps = (make.step((epoch, 1), (0, 0), kind="Reset"), make.step((epoch, 2), (epoch, 1)))
     await storage.execute(make.apply(make.container(base=(epoch, 1), end=(epoch, 2)), steps=steps))
+    seal = make.seal(await storage.query(LoadUnsealed(limit=10)))
     await storage.close()
     lines = [line.license_id for line in order.licenses]
     return {
@@ -364,4 +387,5 @@ async def prepared(storage: Storage, make: Make) -> dict[str, Command]:
             audit=make.audit(),
         ),
         "signed": StoreSigned(serial="130-1", firm_code=10, signed=(((epoch, 1), b"one"), ((epoch, 2), b"two"))),
+        "seal": seal,
     }

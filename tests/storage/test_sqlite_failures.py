@@ -12,7 +12,7 @@ from storage.errors import StorageBusy, StorageError, StorageUnavailable
 from storage.sqlite.connection import Opener
 from storage.sqlite.engine import SqliteStorage
 
-KINDS = ["initialise", "item", "shop", "order", "transfer", "signed"]
+KINDS = ["initialise", "item", "shop", "order", "transfer", "signed", "seal"]
 
 
 def failing_connections(code=sqlite3.SQLITE_IOERR):
