@@ -8,6 +8,7 @@ from typer.main import get_command
 
 from server.cli.main import app
 from server.faults import CATALOGUE
+from server.operating.invariants import CHECKS
 from server.settings import Settings
 from soap import Version
 from soap.faults import Fault
@@ -82,7 +83,29 @@ def _describe(command: object, name: str, lines: list[str]) -> None:
     lines += [*rows, ""] if rows else []
 
 
-PAGES = {"settings.md": settings_page, "fault-codes.md": fault_codes_page, "cli.md": cli_page}
+def invariants_page() -> str:
+    """Give the page of the checks of the data."""
+    lines = [
+        "# Invariants of the data",
+        "",
+        "Made from `server/operating/invariants.py` by `make generate`.",
+        "",
+        "`opendepot doctor --deep` runs these checks on SQLite and on PostgreSQL, row by row, while the server goes on",
+        "serving. A check whose table or extension is not there says that it is not applicable.",
+        "",
+        "| | check | what must hold | what mends it |",
+        "|---|---|---|---|",
+    ]
+    lines += [f"| {check.invariant} | `{check.name}` | {check.holds} | {check.mend} |" for check in CHECKS]
+    return "\n".join(lines) + "\n"
+
+
+PAGES = {
+    "settings.md": settings_page,
+    "fault-codes.md": fault_codes_page,
+    "cli.md": cli_page,
+    "invariants.md": invariants_page,
+}
 
 
 def main() -> None:

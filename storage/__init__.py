@@ -51,7 +51,7 @@ async def open_storage(
             statement_cache_size=statement_cache_size,
         )
     return await SqliteStorage.open(
-        opener=Opener(path=_path(location), busy_seconds=busy_seconds),
+        opener=Opener(path=sqlite_path(location), busy_seconds=busy_seconds),
         queue_limit=queue_limit,
         batch_limit=batch_limit,
         reader_count=reader_count,
@@ -83,7 +83,8 @@ async def _open_postgres(
     )
 
 
-def _path(location: str | Path) -> Path:
+def sqlite_path(location: str | Path) -> Path:
+    """The file that a path or a `sqlite:///` address names; LocationInvalid for any other address."""
     if isinstance(location, Path) or "://" not in location:
         return Path(location)
     address = urlsplit(location)
