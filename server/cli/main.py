@@ -10,7 +10,7 @@ import opendepot.cli
 from containers import ContainerError
 from licensing.errors import LicensingError
 from opendepot import AnswerInvalid, FaultReceived, ServiceUnreachable, SupportNeeded
-from server.cli import audit, demo, doctor, initialise, items, serve, shops, tickets
+from server.cli import audit, demo, doctor, initialise, items, migrate, serve, shops, tickets
 from server.errors import SettingsError
 from storage.errors import StorageError
 
@@ -25,6 +25,7 @@ app.command("init")(initialise.init)
 app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
+app.command("migrate")(migrate.migrate)
 app.add_typer(items.app, name="item")
 app.add_typer(shops.app, name="shop")
 app.add_typer(tickets.app, name="ticket")
