@@ -13,6 +13,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Thousands of tests and the libraries under test stay; no look for garbage, and many tests ask for one, walks them."""
+    """Thousands of tests and the libraries under test stay; no look for garbage walks them, and many tests ask for one."""
     gc.collect()
     gc.freeze()
