@@ -10,9 +10,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seed", type=int, default=1, help="the seed of random moments (make long)")
     parser.addoption("--fuzz", type=int, default=50_000, help="how many mutated messages are sent (make long)")
     parser.addoption("--fuzz-from", type=int, default=10_000, help="the first seed of mutated messages (make long)")
+    parser.addoption("--state", default=None, help="the folder in which long runs are kept and go on (make long)")
 
 
 def pytest_collection_finish() -> None:
-    """Thousands of tests and the libraries under test stay; no look for garbage walks them, and many tests ask for one."""
+    """Thousands of tests and the libraries under test stay; no look for garbage need walk them, and many ask for one."""
     gc.collect()
     gc.freeze()
