@@ -11,6 +11,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fuzz", type=int, default=50_000, help="how many mutated messages are sent (make long)")
     parser.addoption("--fuzz-from", type=int, default=10_000, help="the first seed of mutated messages (make long)")
     parser.addoption("--state", default=None, help="the folder in which long runs are kept and go on (make long)")
+    parser.addoption("--power-losses", type=int, default=200, help="how often the power goes (make long)")
+    parser.addoption("--power-from", type=int, default=1_000, help="the first seed of power losses (make long)")
 
 
 def pytest_collection_finish() -> None:

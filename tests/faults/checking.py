@@ -172,11 +172,21 @@ QUERIES = {
 }
 
 
+def unsound(database: Path) -> list[str]:
+    """Whether the file itself is damaged, whatever it should hold."""
+    try:
+        with closing(sqlite3.connect(database)) as db:
+            said = db.execute("PRAGMA integrity_check").fetchone()[0]
+    except sqlite3.DatabaseError as error:
+        said = str(error)
+    return [] if said == "ok" else [f"the file is damaged: {said}"]
+
+
 def damage(database: Path, ledger: Ledger) -> list[str]:
     """What is wrong inside a database file, once every order that was asked for has been asked for again."""
+    if found := unsound(database):
+        return found
     with closing(sqlite3.connect(database)) as db:
-        if (said := db.execute("PRAGMA integrity_check").fetchone()[0]) != "ok":
-            return [f"the file is damaged: {said}"]
         found = [name for name, query in QUERIES.items() if db.execute(query).fetchone()[0]]
         if db.execute("PRAGMA foreign_key_check").fetchone() is not None:
             found.append("a row points to nothing")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from checking import Ledger, Receipt, Refused, broken_promises, damage, plain
+from checking import Ledger, Receipt, Refused, broken_promises, damage, plain, unsound
 
 from containers import Container
 from licensing.errors import LicensingError
@@ -202,6 +202,8 @@ class OfTheRules:
 
 async def violations_at_rest(world: World, *, clock: Callable[[], datetime] = utc_now) -> list[str]:
     """All that is lost, doubled or damaged in a world whose server does not run."""
+    if found := unsound(world.database):
+        return found
     async with opened_core(world.settings, clock=clock) as core:
         asking = await OfTheRules.over(core, world.api_key)
         found = await broken_promises(world.ledger, asking)
