@@ -16,6 +16,9 @@ SERVER = "server"
 
 AUDIT = "audit"
 
+LEASES = "leases"
+"""Who does what at the moment: true of one database and for seconds, so no data either."""
+
 
 class Kind(Enum):
     """What a column holds, whatever a database calls it."""
@@ -199,6 +202,18 @@ TABLES: tuple[Table, ...] = (
         details=_T,
         salt=_B,
         seal=_B,
+        erased=_F,
+    ),
+    _table("audit_chain", "position", position=_N, audit_id=Kind.AUDIT_ID, details_digest=_B, digest=_B),
+    _table(
+        "audit_head",
+        "id",
+        id=_N,
+        position=_N,
+        link=_B,
+        sealed_at=_N,
+        public_key=_B,
+        signature=_B,
     ),
 )
 """All tables. One stands after those that it refers to."""

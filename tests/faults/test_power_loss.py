@@ -15,7 +15,7 @@ from losing_power import Content, Disk, PoweredOpener
 from worlds import OfTheRules, World, copied_world, make_world, violations_at_rest
 
 from containers import Container
-from server.app import opened_core
+from server.app import OpenDatabase, opened_core
 from storage import open_storage
 from storage.errors import StorageError, StorageUnavailable
 from storage.sqlite.engine import SqliteStorage
@@ -43,10 +43,10 @@ async def collecting(world: World, asking: OfTheRules, container: Container, rng
     raise Refused("StorageUnavailable")  # there was never anything to collect
 
 
-async def load(world: World, rng: random.Random, disk: Disk) -> None:
+async def load(world: World, rng: random.Random, disk: Disk, open_database: OpenDatabase) -> None:
     """Order and collect until the storage fails."""
     try:
-        async with opened_core(world.settings) as core:
+        async with opened_core(world.settings, open_database=open_database) as core:
             asking = await OfTheRules.over(core, world.api_key)
             tasks = [ordering(world, asking, f"s{number}") for number in range(4)]
             tasks += [collecting(world, asking, container, rng, disk) for container in world.containers]
@@ -57,7 +57,7 @@ async def load(world: World, rng: random.Random, disk: Disk) -> None:
 
 
 async def lose_power(
-    template: World, folder: Path, patch: pytest.MonkeyPatch, *, seed: int, synchronous: str = "FULL"
+    template: World, folder: Path, *, seed: int, synchronous: str = "FULL"
 ) -> tuple[Ledger, list[str]]:
     """One run until the power goes; what was acknowledged, and what is lost of it when the power is back."""
     rng = random.Random(seed)
@@ -67,7 +67,7 @@ async def lose_power(
     disk = Disk(name=f"disk-{synchronous}-{seed}", seed=seed, lose_at=int(10 ** rng.uniform(1, 3.4)), after=after)
     disk.holds(world.database)
 
-    async def powered(location: Path, *, queue_limit: int) -> SqliteStorage:
+    async def powered(location: str | Path, *, queue_limit: int) -> SqliteStorage:
         opener = PoweredOpener(
             path=Path(location),
             busy_seconds=5,
@@ -77,9 +77,7 @@ async def lose_power(
         )
         return await SqliteStorage.open(opener=opener, queue_limit=queue_limit, batch_limit=128, reader_count=2)
 
-    with patch.context() as patched:
-        patched.setattr("server.app.open_storage", powered)
-        await load(world, rng, disk)
+    await load(world, rng, disk, powered)
     assert disk.lost
     found_again = copied_world(world, folder / "again", database=after / world.database.name)
     try:
@@ -88,12 +86,10 @@ async def lose_power(
         return world.ledger, [f"the database cannot be opened: {error}"]
 
 
-async def test_power_loss_loses_nothing_that_was_acknowledged(
-    template: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_power_loss_loses_nothing_that_was_acknowledged(template: World, tmp_path: Path) -> None:
     orders = files = 0
     for seed in range(12):
-        ledger, found = await lose_power(template, tmp_path / str(seed), monkeypatch, seed=seed)
+        ledger, found = await lose_power(template, tmp_path / str(seed), seed=seed)
         assert found == [], f"seed {seed}"
         orders += len(ledger.orders)
         files += len(ledger.files)
@@ -104,35 +100,31 @@ async def test_power_loss_loses_nothing_that_was_acknowledged(
 @pytest.mark.long
 @pytest.mark.timeout(0)
 async def test_many_power_losses_lose_nothing_that_was_acknowledged(
-    template: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config
+    template: World, tmp_path: Path, pytestconfig: pytest.Config
 ) -> None:
     first, count = pytestconfig.getoption("--power-from"), pytestconfig.getoption("--power-losses")
     orders = files = 0
     for seed in range(first, first + count):
-        ledger, found = await lose_power(template, tmp_path / str(seed), monkeypatch, seed=seed)
+        ledger, found = await lose_power(template, tmp_path / str(seed), seed=seed)
         assert found == [], f"seed {seed}"
         orders += len(ledger.orders)
         files += len(ledger.files)
     print(f"{count} power losses from seed {first} on, {orders} orders, {files} update files: none lost")
 
 
-async def test_the_check_goes_red_when_the_log_is_synced_only_by_checkpoints(
-    template: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_check_goes_red_when_the_log_is_synced_only_by_checkpoints(template: World, tmp_path: Path) -> None:
     for seed in range(100, 130):
-        ledger, found = await lose_power(template, tmp_path / str(seed), monkeypatch, seed=seed, synchronous="NORMAL")
+        ledger, found = await lose_power(template, tmp_path / str(seed), seed=seed, synchronous="NORMAL")
         assert not any("damaged" in text or "opened" in text for text in found), "NORMAL forgets, but damages nothing"
         if ledger.orders and any("another one now" in text for text in found):
             return
     raise AssertionError("synchronous = NORMAL lost nothing: the test proves nothing")
 
 
-async def test_the_check_goes_red_when_nothing_is_synced(
-    template: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_check_goes_red_when_nothing_is_synced(template: World, tmp_path: Path) -> None:
     damaged = forgotten = False
     for seed in range(100, 130):
-        _, found = await lose_power(template, tmp_path / str(seed), monkeypatch, seed=seed, synchronous="OFF")
+        _, found = await lose_power(template, tmp_path / str(seed), seed=seed, synchronous="OFF")
         damaged = damaged or any("damaged" in text or "opened" in text for text in found)
         forgotten = forgotten or any("another one now" in text for text in found)
         if damaged and forgotten:

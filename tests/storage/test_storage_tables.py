@@ -3,7 +3,7 @@
 import sqlite3
 
 from storage.maintenance.links import open_link
-from storage.maintenance.tables import HISTORY, TABLES, Kind
+from storage.maintenance.tables import HISTORY, LEASES, TABLES, Kind
 from storage.migrations import shipped_migrations
 from storage.sqlite.migrations import migrate
 from storage.statements import sql_folder
@@ -19,7 +19,7 @@ async def test_the_list_names_every_table_and_column_of_the_database(storage, da
         "postgres": "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()",
     }
     found = {row[0] for row in await link.fetch(names[backend])}
-    assert found == {table.name for table in TABLES} | {HISTORY}
+    assert found == {table.name for table in TABLES} | {HISTORY, LEASES}
     for table in TABLES:
         if backend == "sqlite":
             rows = await link.fetch(f"SELECT name, type FROM pragma_table_info('{table.name}')")
