@@ -16,6 +16,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Thousands of tests and the libraries under test stay; looks for garbage, which many ask for, need not walk them."""
+    """Thousands of tests and the libraries under test stay; looks for garbage, which many ask for, skip them."""
     gc.collect()
     gc.freeze()

@@ -47,20 +47,22 @@ CACHE_KIBIBYTES = 64 * 1024
 """Tickets and transactionIds come in no order: a new one touches any page of their indexes, which then had better be in
 memory. SQLite's own 2 MiB hold those of some ten thousand orders."""
 
-PAGES_BEFORE_CHECKPOINT = 8_000
-"""So many pages (32 MiB) wait in the WAL before they go to their places: one that changed often meanwhile goes once."""
+CHECKPOINT_PAGES = 8_000
+"""32 MiB: a page that changed often meanwhile goes to its place once."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Opener:
     """How connections to one database file are made.
 
-    `busy_seconds` is how long a statement waits for another process; `factory` is the class of the connections, another
-    one where a test wants statements to fail.
+    `busy_seconds` is how long a statement waits for another process; `checkpoint_pages` is how many pages wait in the
+    WAL before they go to their places; `factory` is the class of the connections, another one where a test wants
+    statements to fail.
     """
 
     path: Path
     busy_seconds: float
+    checkpoint_pages: int = CHECKPOINT_PAGES
     factory: type[sqlite3.Connection] = sqlite3.Connection
 
     def create_file(self) -> None:
@@ -80,7 +82,7 @@ class Opener:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
-        connection.execute(f"PRAGMA wal_autocheckpoint = {PAGES_BEFORE_CHECKPOINT}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {self.checkpoint_pages}")
         return connection
 
     def reader(self) -> sqlite3.Connection:

@@ -175,9 +175,7 @@ class PoweredOpener(Opener):
         """SQLite makes the file, on the disk that is watched."""
 
     def _connect(self) -> sqlite3.Connection:
-        connection = _Connection(str(self.path), self)
-        connection.execute(f"PRAGMA wal_autocheckpoint = {self.checkpoint_pages}")
-        return connection  # type: ignore[return-value]
+        return _Connection(str(self.path), self)  # type: ignore[return-value]
 
 
 class _Connection:
