@@ -5,12 +5,13 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from datetime import datetime
 
-from licensing.errors import NameInvalid, NameTaken, OptionInvalid
+from licensing.errors import NameInvalid, NameTaken, OptionInvalid, ShopUnknown
 from licensing.ids import Ids
 from licensing.options import parse_options
+from licensing.rights import rights_text
 from licensing.vault import Vault
 from storage import Storage
-from storage.commands import AddItem, AddShop, FindShop, ListItems
+from storage.commands import AddItem, AddShop, FindShop, ListItems, SetRights
 from storage.records import AuditRow, Credential, Item, Shop
 
 HIGHEST_CODE = 2**32 - 1
@@ -80,6 +81,15 @@ class Catalogue:
         if not await self._storage.execute(AddShop(shop=shop, credential=credential, audit=audit)):
             raise NameTaken(f"there is a shop {name} already; take another name")
         return shop, api_key
+
+    async def set_rights(self, name: str, rights: tuple[str, ...], *, actor: str = "cli") -> None:
+        """Give a shop exactly these rights. Raises RightUnknown, ShopUnknown."""
+        text = rights_text(rights)
+        audit = AuditRow(
+            at=self._clock(), actor=actor, action="SetRights", subject=name, details=json.dumps({"rights": text})
+        )
+        if not await self._storage.execute(SetRights(name=name, rights=text, audit=audit)):
+            raise ShopUnknown(f"there is no shop {name}; the name is the one it was added under")
 
     async def find_shop(self, api_key: str, name: str | None) -> Shop | None:
         """Give the active shop of an API key, or None; where a name is given, it must be that shop's."""

@@ -93,7 +93,7 @@ class Depot:
         for lookup, path in zip(lookups, paths, strict=True):
             if lookup not in known:
                 raise TicketUnknown(_NO_TICKET, path=path)
-        return overview_of(use for view in found for use in view.licenses)
+        return overview_of((use for view in found for use in view.licenses), now=self._clock())
 
     async def show_ticket(self, ticket: str) -> TicketDetails:
         """Give all that support sees of a ticket. Raises TicketUnknown."""
@@ -101,7 +101,7 @@ class Depot:
         trace = await self._storage.query(TraceTicket(lookup=self._vault.index("ticket", text)))
         if trace is None:
             raise TicketUnknown(_NO_TICKET, path="ticket")
-        return details_of(trace, ending=ending(text))
+        return details_of(trace, ending=ending(text), now=self._clock())
 
     async def get_license_update(
         self, *, ticket: str, targets: tuple[Target, ...], context: bytes, user: str | None = None

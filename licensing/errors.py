@@ -54,6 +54,48 @@ class OriginalOrderUnknown(LicensingError):
     code = "OriginalOrderUnknown"
 
 
+class OriginalAmbiguous(LicensingError):
+    """Both originalOrderNumber and originalTicket were given."""
+
+    code = "OriginalAmbiguous"
+
+
+class OriginalRequired(LicensingError):
+    """A line renews a licence, but the request names neither an original order nor a ticket."""
+
+    code = "OriginalRequired"
+
+
+class RightMissing(LicensingError):
+    """The shop does not hold the right that the request needs."""
+
+    code = "RightMissing"
+
+
+class FirmCodeDiffers(LicensingError):
+    """The item is for another firm code than the licence that it shall renew or replace."""
+
+    code = "FirmCodeDiffers"
+
+
+class QuantityDiffers(LicensingError):
+    """The line's quantity is not that of the licence that it renews."""
+
+    code = "QuantityDiffers"
+
+
+class NotRenewable(LicensingError):
+    """The item has a usage period, which cannot be renewed."""
+
+    code = "NotRenewable"
+
+
+class LicenseWithdrawn(LicensingError):
+    """The licence was withdrawn."""
+
+    code = "LicenseWithdrawn"
+
+
 class ItemUnknown(LicensingError):
     """There is no such item, or it is no longer sold."""
 
@@ -131,6 +173,18 @@ class NameInvalid(LicensingError):
     """A name of a shop or item is empty, too long, or holds what XML or HTTP cannot carry."""
 
     code = "NameInvalid"
+
+
+class RightUnknown(LicensingError):
+    """There is no such right of shops."""
+
+    code = "RightUnknown"
+
+
+class ShopUnknown(LicensingError):
+    """There is no shop of this name."""
+
+    code = "ShopUnknown"
 
 
 class OptionInvalid(LicensingError):

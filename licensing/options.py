@@ -19,6 +19,7 @@ _NO_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 """What the text of an XML file cannot carry unchanged."""
 FIRST_YEAR, LAST_YEAR = 1970, 9998
 MOST_DAYS = 36_500
+MOST_UNITS = 2**63 - 1
 MOST_TEXT_BYTES = 256
 
 
@@ -110,6 +111,47 @@ def resolve(options: str, *, ordered_at: datetime) -> str:
         if kind == "add":
             found[field] = _text_of(start + timedelta(days=int(rest)))
     return json.dumps(found, sort_keys=True)
+
+
+def renew(held: str, options: str, *, at: datetime) -> str:
+    """Give a licence's options after an item has renewed it: what the item does not set stays. Gives JSON text.
+
+    *add* counts from the end that the licence has, or from now when that is past; nothing is added to a licence without
+    end. *set* is the new date. Units are added up: what a licence grants is their total.
+    """
+    old, found = json.loads(held), json.loads(options)
+    start = at.astimezone(UTC).replace(microsecond=0)
+    for field in _TIMES:
+        kind, _, rest = str(found.get(field, "")).partition(":")
+        if kind != "add":
+            continue
+        if field == "expiration_time" and field not in old:
+            del found[field]
+            continue
+        ends = field in {"expiration_time", "maintenance_end"} and field in old
+        begin = max(start, datetime.fromisoformat(old[field])) if ends else start
+        found[field] = _text_of(_later(begin, int(rest)))
+    if "unit_counter" in found:
+        found["unit_counter"] = min(found["unit_counter"] + old.get("unit_counter", 0), MOST_UNITS)
+    return json.dumps({**old, **found}, sort_keys=True)
+
+
+def replace_options(held: str, options: str, *, at: datetime) -> str:
+    """Give a licence's options after another item has taken its place: the item's own. Gives JSON text.
+
+    *add* keeps the date that the licence has, so that a replacement never gives time; where it has none it counts from
+    now.
+    """
+    old, found = json.loads(held), json.loads(options)
+    for field in _TIMES:
+        if str(found.get(field, "")).startswith("add:") and field in old:
+            found[field] = old[field]
+    return resolve(json.dumps(found), ordered_at=at)
+
+
+def _later(begin: datetime, days: int) -> datetime:
+    latest = datetime(LAST_YEAR, 12, 31, tzinfo=UTC)
+    return begin + timedelta(days=days) if latest - begin > timedelta(days=days) else latest
 
 
 def licence_options(options: str) -> Options:

@@ -3,105 +3,61 @@
 import json
 from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from typing import Any
 
+from licensing.answers import Answers
 from licensing.errors import (
-    Erased,
+    Contended,
     ItemUnknown,
     LicensingError,
     OrderNameRequired,
     OrderNumberExists,
     OrderUnknown,
+    OriginalAmbiguous,
     OriginalOrderUnknown,
+    OriginalRequired,
     PageTokenInvalid,
-    TransactionConflict,
+    TicketUnknown,
 )
 from licensing.ids import Ids
 from licensing.options import resolve
-from licensing.placements import license_state
-from licensing.tickets import ending, new_ticket
+from licensing.order_values import (
+    Customer,
+    OrderedLicense,
+    OrderLine,
+    OrderReceipt,
+    OrderRequest,
+    receipt_of,
+    values_of,
+)
+from licensing.order_views import OrderDetails, details_of_order
+from licensing.renewing import before_line, families_of_lines, renewed
+from licensing.rights import EXTEND_ANY, require
+from licensing.tickets import ending, new_ticket, normalise_ticket
 from licensing.vault import Vault
 from storage import Storage
-from storage.commands import AlreadyAnswered, FindOrder, ListItems, OrderNumberTaken, PlaceOrder, PrepareOrder
-from storage.records import AuditRow, Item, License, Order, Shop, StoredAnswer, Ticket
+from storage.commands import (
+    AlreadyAnswered,
+    ChangeLicenses,
+    Family,
+    FindOrder,
+    ListItems,
+    Moved,
+    OrderNumberTaken,
+    OrderPreparation,
+    OrderView,
+    PlaceOrder,
+    PrepareOrder,
+)
+from storage.records import AuditRow, Item, License, Order, Shop, Ticket
+
+__all__ = ["CREATE_ORDER", "Customer", "ItemPage", "OrderLine", "OrderReceipt", "OrderRequest", "Sales"]
 
 CREATE_ORDER = "CreateOrder"
 ITEMS_ON_A_PAGE = 100
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Customer:
-    """Who bought; kept sealed."""
-
-    name: str
-    company: str | None = None
-    email: str | None = None
-    customer_number: str | None = None
-    language: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class OrderLine:
-    """One line: it becomes one licence."""
-
-    item_number: str
-    quantity: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class OrderRequest:
-    """What a shop orders, under its own transactionId."""
-
-    transaction_id: str
-    lines: tuple[OrderLine, ...]
-    order_number: str | None = None
-    original_order_number: str | None = None
-    customer: Customer | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class OrderedLicense:
-    """A licence that a line became."""
-
-    license_id: str
-    item_number: str
-    quantity: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class OrderReceipt:
-    """An order as it was recorded; for the same transactionId the same for ever."""
-
-    order_id: str
-    ticket: str
-    collect_url: str | None
-    licenses: tuple[OrderedLicense, ...]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LicenseStatus:
-    """A licence and how far it is collected."""
-
-    license_id: str
-    item_number: str
-    quantity: int
-    state: str
-    collected: int
-    confirmed: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class OrderDetails:
-    """An order as it stands now."""
-
-    order_id: str
-    order_number: str | None
-    transaction_id: str
-    ticket: str
-    collect_url: str | None
-    ordered_at: datetime
-    licenses: tuple[LicenseStatus, ...]
+MOST_TRIES = 20
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,6 +66,18 @@ class ItemPage:
 
     items: tuple[Item, ...]
     next_page_token: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Draft:
+    """What an order makes: new rows, and rows of licences as they shall be. `ticket`: None for one that stands."""
+
+    order: Order
+    ticket: Ticket | None
+    lines: tuple[License, ...]
+    changes: tuple[License, ...]
+    ending: str
+    receipt: OrderReceipt
 
 
 class Sales:
@@ -129,66 +97,79 @@ class Sales:
         self._clock = clock
         self._random = random
         self._ids = Ids(clock=clock, random=random)
+        self._answers = Answers(vault)
         self._collect_url = collect_url
 
     async def create_order(self, *, shop: Shop, request: OrderRequest) -> OrderReceipt:
         """Record an order durably, once.
 
-        Raises TransactionConflict, Erased, ItemUnknown, OriginalOrderUnknown, OrderNumberExists, and storage's errors;
-        after StorageUnavailable the outcome is unknown, and the same request again finds out.
+        Raises TransactionConflict, Erased, ItemUnknown, OriginalOrderUnknown, OrderNumberExists, OriginalAmbiguous,
+        OriginalRequired, RightMissing, TicketUnknown, what `renewing` refuses, Contended, and storage's errors; after
+        StorageUnavailable the outcome is unknown, and the same request again finds out.
         """
+        request_hash = self._answers.request_hash(values_of(request))
+        question = self._question(shop, request)
         try:
-            return await self._create_order(shop, request, by_memory=True)
+            return await self._place(shop, request, replace(question, by_memory=True), request_hash)
         except LicensingError:
             # The transactionId comes before any rule, and what is remembered may be a second old: ask again for all.
-            return await self._create_order(shop, request, by_memory=False)
+            return await self._place(shop, request, question, request_hash)
 
-    async def _create_order(self, shop: Shop, request: OrderRequest, *, by_memory: bool) -> OrderReceipt:
-        prepared = await self._storage.query(
-            PrepareOrder(
-                shop_id=shop.shop_id,
-                operation=CREATE_ORDER,
-                transaction_id=request.transaction_id,
-                item_numbers=tuple(dict.fromkeys(line.item_number for line in request.lines)),
-                original_order_number=request.original_order_number,
-                by_memory=by_memory,
-            )
+    async def _place(
+        self, shop: Shop, request: OrderRequest, question: PrepareOrder, request_hash: bytes
+    ) -> OrderReceipt:
+        for _ in range(MOST_TRIES):
+            prepared = await self._storage.query(question)
+            if prepared.answer is not None:
+                return receipt_of(self._answers.opened(prepared.answer, request_hash))
+            draft = self._drafted(shop, request, prepared)
+            match await self._storage.execute(self._command(shop, draft, request_hash)):
+                case AlreadyAnswered(answer=answer):
+                    return receipt_of(self._answers.opened(answer, request_hash))
+                case OrderNumberTaken(order_id=order_id):
+                    raise OrderNumberExists(
+                        f"the orderNumber stands on order {order_id}; ask for it by GetOrder, or take another number",
+                        path="orderNumber",
+                    )
+                case Moved():
+                    continue
+                case _:
+                    return draft.receipt
+        raise Contended("the licences that this order renews keep changing; send the same request again")
+
+    def _question(self, shop: Shop, request: OrderRequest) -> PrepareOrder:
+        return PrepareOrder(
+            shop_id=shop.shop_id,
+            operation=CREATE_ORDER,
+            transaction_id=request.transaction_id,
+            item_numbers=tuple(dict.fromkeys(line.item_number for line in request.lines)),
+            original_order_number=request.original_order_number,
+            original_ticket_lookup=self._ticket_lookup(request.original_ticket),
+            extended=tuple(line.extends_license_id for line in request.lines if line.extends_license_id is not None),
         )
-        request_hash = self._request_hash(request)
-        if prepared.answer is not None:
-            return self._answered_before(prepared.answer, request_hash)
-        items = _items_of(request, prepared.items)
-        if request.original_order_number is not None and prepared.original_ticket is None:
-            raise OriginalOrderUnknown(
-                "this shop has no order under originalOrderNumber; leave it out for a new ticket",
-                path="originalOrderNumber",
-            )
-        command, receipt = self._order(shop, request, items, prepared.original_ticket, request_hash)
-        match await self._storage.execute(command):
-            case AlreadyAnswered(answer=answer):
-                return self._answered_before(answer, request_hash)
-            case OrderNumberTaken(order_id=order_id):
-                raise OrderNumberExists(
-                    f"the orderNumber stands on order {order_id}; ask for it by GetOrder, or take another number",
-                    path="orderNumber",
-                )
-            case _:
-                return receipt
 
-    def _order(
-        self,
-        shop: Shop,
-        request: OrderRequest,
-        items: tuple[Item, ...],
-        original: Ticket | None,
-        request_hash: bytes,
-    ) -> tuple[PlaceOrder, OrderReceipt]:
-        """Make the command that records an order, and what it will be answered with."""
+    def _ticket_lookup(self, ticket: str | None) -> bytes | None:
+        """Give the hash to find a ticket by, None for a text that no ticket can be."""
+        try:
+            return None if ticket is None else self._vault.index("ticket", normalise_ticket(ticket))
+        except TicketUnknown:
+            return None
+
+    def _drafted(self, shop: Shop, request: OrderRequest, prepared: OrderPreparation) -> "_Draft":
+        """Decide an order: its rows, and what it will be answered with. Raises the rules' refusals."""
+        items = _items_of(request, prepared.items)
+        _check_original(shop, request, prepared)
+        families = families_of_lines(
+            shop,
+            [line.extends_license_id for line in request.lines],
+            found=prepared.families,
+            ticket=prepared.original_ticket,
+        )
         now, order_id = self._clock(), self._ids.new()
-        if original is None:
+        if prepared.original_ticket is None:
             ticket, text = self._new_ticket(now)
         else:
-            ticket, text = original, self._ticket_text(original)
+            ticket, text = prepared.original_ticket, self._ticket_text(prepared.original_ticket)
         order = Order(
             order_id=order_id,
             shop_id=shop.shop_id,
@@ -196,35 +177,75 @@ class Sales:
             order_number=request.order_number,
             ticket_id=ticket.ticket_id,
             customer_sealed=self._sealed_customer(request.customer),
+            customer_lookup=self.customer_lookup(
+                None if request.customer is None else request.customer.customer_number
+            ),
             created_at=now,
         )
-        licenses = tuple(
-            self._license(order, number=number, line=line, item=item)
-            for number, (line, item) in enumerate(zip(request.lines, items, strict=True), start=1)
-        )
-        receipt = OrderReceipt(
-            order_id=order_id,
-            ticket=text,
-            collect_url=self._url(text),
-            licenses=tuple(
-                OrderedLicense(license_id=x.license_id, item_number=x.item_number, quantity=x.quantity)
-                for x in licenses
+        lines, changes = [], []
+        for number, (line, item, family) in enumerate(zip(request.lines, items, families, strict=True), start=1):
+            made = self._license(order, number=number, line=line, item=item)
+            if family is not None:
+                changed = renewed(family, item=item, quantity=line.quantity, at=now, path=f"orderLine[{number}]")
+                made = _renewing(made, family, changed)
+                changes.append(changed)
+            lines.append(made)
+        return _Draft(
+            order=order,
+            ticket=ticket if prepared.original_ticket is None else None,
+            lines=tuple(lines),
+            changes=tuple(changes),
+            ending=ending(text),
+            receipt=OrderReceipt(
+                order_id=order_id,
+                ticket=text,
+                collect_url=self._url(text),
+                licenses=tuple(
+                    OrderedLicense(
+                        license_id=x.extends_license_id or x.license_id, item_number=x.item_number, quantity=x.quantity
+                    )
+                    for x in lines
+                ),
             ),
         )
-        answer = StoredAnswer(
-            shop_id=shop.shop_id,
+
+    def _command(self, shop: Shop, draft: "_Draft", request_hash: bytes) -> PlaceOrder | ChangeLicenses:
+        """Make the command that records an order. One that changes nothing that stands goes by the short way."""
+        order = draft.order
+        answer = self._answers.stored(
+            shop=shop,
             operation=CREATE_ORDER,
-            transaction_id=request.transaction_id,
+            transaction_id=order.transaction_id,
             request_hash=request_hash,
-            answer_sealed=self._vault.seal("answer", json.dumps(asdict(receipt)).encode()),
-            created_at=now,
+            answer=asdict(draft.receipt),
+            at=order.created_at,
         )
-        details = {"ticket": ending(text), "lines": len(licenses), "new_ticket": original is None}
+        details: dict[str, Any] = {
+            "ticket": draft.ending,
+            "lines": len(draft.lines),
+            "new_ticket": draft.ticket is not None,
+        }
+        if draft.changes:
+            details["renewed"] = [x.license_id for x in draft.changes]
         audit = AuditRow(
-            at=now, actor=f"shop:{shop.name}", action=CREATE_ORDER, subject=order_id, details=json.dumps(details)
+            at=order.created_at,
+            actor=f"shop:{shop.name}",
+            action=CREATE_ORDER,
+            subject=order.order_id,
+            details=json.dumps(details),
         )
-        added = ticket if original is None else None
-        return PlaceOrder(answer=answer, order=order, ticket=added, licenses=licenses, audit=audit), receipt
+        if not draft.changes:
+            return PlaceOrder(answer=answer, order=order, ticket=draft.ticket, licenses=draft.lines, audit=audit)
+        return ChangeLicenses(
+            answer=answer,
+            order=order,
+            ticket=draft.ticket,
+            lines=draft.lines,
+            license_versions={x.license_id: x.version for x in draft.changes},
+            changes=draft.changes,
+            placements=(),
+            audit=audit,
+        )
 
     def _license(self, order: Order, *, number: int, line: OrderLine, item: Item) -> License:
         return License(
@@ -263,23 +284,9 @@ class Sales:
     def _url(self, ticket: str) -> str | None:
         return None if self._collect_url is None else self._collect_url.replace("{ticket}", ticket)
 
-    def _request_hash(self, request: OrderRequest) -> bytes:
-        """Give the keyed hash of the decoded values, in canonical form."""
-        return self._vault.index("request", json.dumps(asdict(request), sort_keys=True, ensure_ascii=True))
-
-    def _answered_before(self, answer: StoredAnswer, request_hash: bytes) -> OrderReceipt:
-        if answer.answer_sealed is None:
-            raise Erased(
-                "the answer to this transactionId was erased; take a new one if this is a new order",
-                path="transactionId",
-            )
-        if answer.request_hash != request_hash:
-            raise TransactionConflict(
-                "this transactionId was used with other values; take a new one for a new order",
-                path="transactionId",
-            )
-        found = json.loads(self._vault.open("answer", answer.answer_sealed))
-        return OrderReceipt(**{**found, "licenses": tuple(OrderedLicense(**x) for x in found["licenses"])})
+    def customer_lookup(self, customer_number: str | None) -> bytes | None:
+        """Give the keyed hash that orders are found by a customer's number with."""
+        return None if customer_number is None else self._vault.index("customer", customer_number)
 
     async def get_order(
         self,
@@ -297,26 +304,12 @@ class Sales:
         )
         if view is None:
             raise OrderUnknown("this shop has no such order", path="GetOrder")
+        return self.details(view)
+
+    def details(self, view: OrderView) -> OrderDetails:
+        """Give an order that was found as it stands now."""
         ticket = self._ticket_text(view.ticket)
-        return OrderDetails(
-            order_id=view.order.order_id,
-            order_number=view.order.order_number,
-            transaction_id=view.order.transaction_id,
-            ticket=ticket,
-            collect_url=self._url(ticket),
-            ordered_at=view.order.created_at,
-            licenses=tuple(
-                LicenseStatus(
-                    license_id=use.license.license_id,
-                    item_number=use.license.item_number,
-                    quantity=use.license.quantity,
-                    state=license_state(use.license.quantity, use.wanted),
-                    collected=use.wanted,
-                    confirmed=use.confirmed,
-                )
-                for use in view.licenses
-            ),
-        )
+        return details_of_order(view, ticket=ticket, collect_url=self._url(ticket), now=self._clock())
 
     async def list_items(self, *, shop: Shop, page_token: str | None) -> ItemPage:  # noqa: ARG002  every shop sells all
         """Give up to 100 items in the order of their numbers. Raises PageTokenInvalid."""
@@ -337,6 +330,42 @@ def _items_of(request: OrderRequest, found: tuple[Item, ...]) -> tuple[Item, ...
                 path=f"orderLine[{number}]/itemNumber",
             )
     return tuple(by_number[line.item_number] for line in request.lines)
+
+
+def _check_original(shop: Shop, request: OrderRequest, prepared: OrderPreparation) -> None:
+    """Refuse an order whose lines have no ticket to go on."""
+    if request.original_ticket is not None:
+        if request.original_order_number is not None:
+            raise OriginalAmbiguous("give originalOrderNumber or originalTicket, not both", path="originalTicket")
+        require(shop, EXTEND_ANY, path="originalTicket")
+        if prepared.original_ticket is None:
+            raise TicketUnknown(
+                "there is no such ticket; compare it symbol by symbol with the order's", path="originalTicket"
+            )
+    elif request.original_order_number is None:
+        for number, line in enumerate(request.lines, start=1):
+            if line.extends_license_id is not None:
+                raise OriginalRequired(
+                    "name the order that the licence is of by originalOrderNumber, or its ticket by originalTicket",
+                    path=f"orderLine[{number}]/extendsLicenseId",
+                )
+    elif prepared.original_ticket is None:
+        raise OriginalOrderUnknown(
+            "this shop has no order under originalOrderNumber; leave it out for a new ticket",
+            path="originalOrderNumber",
+        )
+
+
+def _renewing(line: License, family: Family, changed: License) -> License:
+    """Give the row of a line that renews a licence: it keeps what the licence was before."""
+    first = family.members[0].license
+    return replace(
+        line,
+        extends_license_id=first.license_id,
+        generation=changed.generation,
+        options=changed.options,
+        previous=before_line(first),
+    )
 
 
 def _token(after: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from licensing.placements import free, license_state, placement_state
+from licensing.placements import LicenseState, free, license_state, placement_state, use_state
 from storage.commands import TicketTrace
 from storage.records import LicenseUse, Mark
 
@@ -58,8 +58,8 @@ class TicketDetails:
     placements: tuple[PlacementDetails, ...]
 
 
-def overview_of(uses: Iterable[LicenseUse]) -> TicketOverview:
-    """Give the licences as a licensee sees them, in the order given."""
+def overview_of(uses: Iterable[LicenseUse], *, now: datetime | None = None) -> TicketOverview:
+    """Give the licences as a licensee sees them, in the order given; `now`: None leaves their expiry out."""
     licenses = tuple(
         TicketLicense(
             license_id=use.license.license_id,
@@ -67,7 +67,7 @@ def overview_of(uses: Iterable[LicenseUse]) -> TicketOverview:
             firm_code=use.license.firm_code,
             product_code=use.license.product_code,
             quantity=use.license.quantity,
-            state=license_state(use.license.quantity, use.wanted),
+            state=use_state(use, now=now),
             collected=use.wanted,
             confirmed=use.confirmed,
             free=free(use),
@@ -76,10 +76,13 @@ def overview_of(uses: Iterable[LicenseUse]) -> TicketOverview:
         for use in uses
     )
     quantity, wanted = sum(x.quantity for x in licenses), sum(x.collected for x in licenses)
-    return TicketOverview(state=license_state(quantity, wanted), licenses=licenses)
+    alive = any(x.state != LicenseState.WITHDRAWN for x in licenses)
+    return TicketOverview(
+        state=license_state(quantity, wanted) if alive or not licenses else LicenseState.WITHDRAWN, licenses=licenses
+    )
 
 
-def details_of(trace: TicketTrace, *, ending: str) -> TicketDetails:
+def details_of(trace: TicketTrace, *, ending: str, now: datetime | None = None) -> TicketDetails:
     """Give a ticket as support sees it; `ending` is all that is shown of its text."""
     licenses = {use.license.license_id: use.license for use in trace.licenses}
     marks = {(row.serial, row.firm_code): row.mark for row in trace.containers}
@@ -87,7 +90,7 @@ def details_of(trace: TicketTrace, *, ending: str) -> TicketDetails:
         ending=ending,
         created_at=trace.ticket.created_at,
         orders=tuple((order.order_id, order.order_number, order.created_at) for order in trace.orders),
-        overview=overview_of(trace.licenses),
+        overview=overview_of(trace.licenses, now=now),
         placements=tuple(
             PlacementDetails(
                 serial=placement.serial,
@@ -96,9 +99,10 @@ def details_of(trace: TicketTrace, *, ending: str) -> TicketDetails:
                 wanted=placement.wanted,
                 occupied=placement.occupied,
                 confirmed=placement.confirmed,
-                state=placement_state(placement),
-                mark=marks.get((placement.serial, licenses[placement.license_id].firm_code), Mark.OK),
+                state=placement_state(placement, withdrawn=licenses[placement.license_id].withdrawn, mark=mark),
+                mark=mark,
             )
             for placement in trace.placements
+            for mark in (marks.get((placement.serial, licenses[placement.license_id].firm_code), Mark.OK),)
         ),
     )

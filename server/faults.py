@@ -51,6 +51,41 @@ CATALOGUE: Mapping[str, FaultKind] = {
         meaning="This shop has no order with the originalOrderNumber.",
         mend="Send the orderNumber of the earlier order, or leave it out for a new ticket.",
     ),
+    "OriginalAmbiguous": FaultKind(
+        element="RequestFault",
+        meaning="Both originalOrderNumber and originalTicket were sent.",
+        mend="Send the one or the other.",
+    ),
+    "OriginalRequired": FaultKind(
+        element="RequestFault",
+        meaning="A line renews a licence, but neither originalOrderNumber nor originalTicket was sent.",
+        mend="Send the number of the order, or the ticket, that the licence is on.",
+    ),
+    "RightMissing": FaultKind(
+        element="AccessFault",
+        meaning="The shop does not hold the right that the request needs; the message names it.",
+        mend="Ask the vendor, who gives it by opendepot shop rights.",
+    ),
+    "FirmCodeDiffers": FaultKind(
+        element="RuleFault",
+        meaning="The item is for another firm code than the licence that it shall renew or replace.",
+        mend="Choose an item of the same firm code.",
+    ),
+    "QuantityDiffers": FaultKind(
+        element="RuleFault",
+        meaning="A line renews a licence in another quantity than the licence has.",
+        mend="Order the quantity that the message names, or leave extendsLicenseId out.",
+    ),
+    "NotRenewable": FaultKind(
+        element="RuleFault",
+        meaning="The item has a usage period, which starts at the first use and cannot be renewed.",
+        mend="Order it as a new licence, without extendsLicenseId.",
+    ),
+    "LicenseWithdrawn": FaultKind(
+        element="RuleFault",
+        meaning="The licence was withdrawn.",
+        mend="Order it anew.",
+    ),
     "ItemUnknown": FaultKind(
         element="NotFoundFault",
         meaning="There is no such item, or it is no longer sold.",

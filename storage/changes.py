@@ -3,22 +3,36 @@
 All of it is written or, when something is raised, nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from storage import rows
 from storage.audit import SealAudit
 from storage.audit_plans import seal_audit
-from storage.commands import AddItem, AddShop, Applied, ApplyTransfer, InitialiseServer, Moved, StoreSigned
+from storage.commands import (
+    AddItem,
+    AddShop,
+    AlreadyAnswered,
+    Applied,
+    ApplyTransfer,
+    ChangeLicenses,
+    InitialiseServer,
+    Moved,
+    OrderNumberTaken,
+    SetRights,
+    StoreSigned,
+)
 from storage.errors import QuantityExceeded, StepUnknown
 from storage.outcomes import Withdrawn
-from storage.plans import Plan, ReadEach, written, written_each
+from storage.plans import Plan, ReadEach, many, one, written, written_each
 from storage.reads import load_server
 from storage.records import Counter, Placement, ServerRow
 
-PlannedCommand = InitialiseServer | AddItem | AddShop | ApplyTransfer | StoreSigned | SealAudit
+PlannedCommand = (
+    InitialiseServer | AddItem | AddShop | SetRights | ChangeLicenses | ApplyTransfer | StoreSigned | SealAudit
+)
 
 
-def plan_command(command: PlannedCommand) -> Plan[object]:
+def plan_command(command: PlannedCommand) -> Plan[object]:  # noqa: PLR0911 - one for each command
     """The plan whose result is the command's own answer; `Withdrawn` when its writes must be taken back."""
     match command:
         case InitialiseServer():
@@ -27,6 +41,10 @@ def plan_command(command: PlannedCommand) -> Plan[object]:
             return _add_item(command)
         case AddShop():
             return _add_shop(command)
+        case SetRights():
+            return _set_rights(command)
+        case ChangeLicenses():
+            return _change_licenses(command)
         case ApplyTransfer():
             return _apply_transfer(command)
         case StoreSigned():
@@ -65,23 +83,59 @@ def _add_shop(command: AddShop) -> Plan[bool]:
     return True
 
 
+def _set_rights(command: SetRights) -> Plan[bool]:
+    if (yield from written("set_rights", {"name": command.name, "rights": command.rights})) == 0:
+        return False
+    yield from written("raise_data_version", {})
+    yield from written("add_audit", rows.flat(command.audit))
+    return True
+
+
+def _change_licenses(command: ChangeLicenses) -> Plan[Applied | AlreadyAnswered]:
+    answer = rows.flat(command.answer)
+    if (yield from written("answer_once", answer)) == 0:
+        (before,) = yield from many("answer", answer)
+        return AlreadyAnswered(answer=rows.answer(before))
+    if command.ticket is not None:
+        yield from written("ticket_once", rows.flat(command.ticket))
+    if command.order is not None and (yield from written("order_once", rows.flat(command.order))) == 0:
+        number: rows.Parameters = {"shop_id": command.order.shop_id, "value": command.order.order_number}
+        taken = yield from one("order_by_number", number)
+        raise Withdrawn(Moved() if taken is None else OrderNumberTaken(order_id=taken["order_id"]))
+    yield from _raise_versions(command.license_versions)
+    for line in command.lines:
+        yield from written("line_once", rows.flat(line))
+    for change in command.changes:
+        yield from written("change_license", rows.flat(change))
+    yield from _put_placements(command.placements)
+    yield from written("add_audit", rows.flat(command.audit))
+    return Applied()
+
+
+def _raise_versions(license_versions: Mapping[str, int]) -> Plan[None]:
+    versions: list[rows.Parameters] = [
+        {"license_id": license_id, "version": version} for license_id, version in sorted(license_versions.items())
+    ]
+    if (yield from written_each("raise_license_version", versions)) != len(versions):
+        raise Withdrawn(Moved())
+
+
+def _put_placements(changed: Sequence[Placement]) -> Plan[None]:
+    for placements in waves(changed):
+        fitting = yield from written_each("put_placement", list(map(rows.flat, placements)))
+        if fitting != len(placements):
+            raise QuantityExceeded("a placement would exceed the quantity of its licence; read again and decide again")
+
+
 def _apply_transfer(command: ApplyTransfer) -> Plan[Applied]:
     container = rows.container_parameters(command.container)
     name = "change_container" if command.container.version else "add_container"
     if (yield from written(name, container)) == 0:
         raise Withdrawn(Moved())
-    versions: list[rows.Parameters] = [
-        {"license_id": license_id, "version": version}
-        for license_id, version in sorted(command.license_versions.items())
-    ]
-    if (yield from written_each("raise_license_version", versions)) != len(versions):
-        raise Withdrawn(Moved())
+    yield from _raise_versions(command.license_versions)
     if command.context is not None:
         yield from written("add_context", rows.context_parameters(command.context))
-    for placements in waves(command.placements):
-        fitting = yield from written_each("put_placement", list(map(rows.flat, placements)))
-        if fitting != len(placements):
-            raise QuantityExceeded("a placement would exceed the quantity of its licence; read again and decide again")
+    yield from _put_placements(command.placements)
     yield from written_each("add_step", list(map(rows.step_parameters, command.steps)))
     if command.transfer is not None:
         yield from written("add_transfer", rows.transfer_parameters(command.transfer))

@@ -61,6 +61,15 @@ class AddShop:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SetRights:
+    """Give a shop exactly these rights. Answered True, or False when there is no shop of this name."""
+
+    name: str
+    rights: str
+    audit: AuditRow
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PlaceOrder:
     """Store an order with its answer. `ticket` is None when the lines go on an existing ticket.
 
@@ -91,6 +100,26 @@ class OrderNumberTaken:
     """The shop's order number stands on another order; nothing was written."""
 
     order_id: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChangeLicenses:
+    """Change licences by an act of a shop, exactly once, and remember its answer; all of it or nothing.
+
+    Looked up first: the transactionId, then the order number. Written only if every licence in `license_versions` still
+    has its version; otherwise answered `Moved`. Each of those gets version + 1. `order`, `ticket`, `lines` are new;
+    `changes` are rows as they shall be (firm code, ticket and version apart). `placements` replace the rows of the same
+    (licence, serial); a raise needs room in the sums as with `ApplyTransfer`.
+    """
+
+    answer: StoredAnswer
+    order: Order | None
+    ticket: Ticket | None
+    lines: tuple[License, ...]
+    license_versions: Mapping[str, int]
+    changes: tuple[License, ...]
+    placements: tuple[Placement, ...]
+    audit: AuditRow
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -147,8 +176,9 @@ class LoadServer:
 class PrepareOrder:
     """All that the rules for one order need, read as one snapshot.
 
-    The items with these numbers, and the shop's order with this number, whose ticket the lines go on. `by_memory`: the
-    items may be those of a second ago, and the answer may be left out; `PlaceOrder` finds it in any case.
+    The items with these numbers, and the ticket that the lines go on: that of the shop's order with this number, or the
+    one with this keyed hash, whoever ordered it. `extended`: the licences that lines renew. `by_memory`: the items may
+    be those of a second ago, and the answer may be left out; `PlaceOrder` finds it in any case.
     """
 
     shop_id: str
@@ -156,16 +186,59 @@ class PrepareOrder:
     transaction_id: str
     item_numbers: tuple[str, ...]
     original_order_number: str | None
+    original_ticket_lookup: bytes | None = None
+    extended: tuple[str, ...] = ()
     by_memory: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OrderPreparation:
-    """The answer to `PrepareOrder`: missing items are left out; `answer`, `original_ticket`: None when unknown."""
+    """The answer to `PrepareOrder`: what is missing is left out; `answer`, `original_ticket`: None when unknown."""
 
     answer: StoredAnswer | None
     items: tuple[Item, ...]
     original_ticket: Ticket | None
+    families: "tuple[Family, ...]" = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Family:
+    """A licence with the lines that made it what it is, and its placements.
+
+    `members`: its first line, which holds what it is now, then those that renewed or replaced it, by generation.
+    `shop_id`: the shop that ordered the first line.
+    """
+
+    shop_id: str
+    members: tuple[LicenseUse, ...]
+    placements: tuple[Placement, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PrepareChange:
+    """All that the rules for a change of licences need: one licence, or an order of this shop by one of its names.
+
+    `item_numbers`: the items that are to take the place of others.
+    """
+
+    shop_id: str
+    operation: str
+    transaction_id: str
+    license_id: str | None = None
+    order_id: str | None = None
+    order_number: str | None = None
+    item_numbers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChangePreparation:
+    """The answer to `PrepareChange`. `lines`: the order's; `families`: of the licence, or of every line."""
+
+    answer: StoredAnswer | None
+    order: Order | None
+    lines: tuple[LicenseUse, ...]
+    families: tuple[Family, ...]
+    items: tuple[Item, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -195,11 +268,12 @@ class FindOrder:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OrderView:
-    """An order with its ticket and licences (by line number)."""
+    """An order with its ticket and lines (by number); `families`: of those that were renewed, or renew another."""
 
     order: Order
     ticket: Ticket
     licenses: tuple[LicenseUse, ...]
+    families: tuple[Family, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -281,7 +355,26 @@ class TransferView:
     placements: tuple[Placement, ...]
 
 
-Command = InitialiseServer | AddItem | AddShop | PlaceOrder | ApplyTransfer | StoreSigned | SealAudit
+Command = (
+    InitialiseServer
+    | AddItem
+    | AddShop
+    | SetRights
+    | PlaceOrder
+    | ChangeLicenses
+    | ApplyTransfer
+    | StoreSigned
+    | SealAudit
+)
 Query = (
-    LoadServer | PrepareOrder | FindShop | ListItems | FindOrder | FindTickets | TraceTicket | LoadTransfer | AuditQuery
+    LoadServer
+    | PrepareOrder
+    | PrepareChange
+    | FindShop
+    | ListItems
+    | FindOrder
+    | FindTickets
+    | TraceTicket
+    | LoadTransfer
+    | AuditQuery
 )

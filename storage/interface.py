@@ -21,6 +21,8 @@ from storage.commands import (
     AlreadyAnswered,
     Applied,
     ApplyTransfer,
+    ChangeLicenses,
+    ChangePreparation,
     Command,
     FindOrder,
     FindShop,
@@ -35,8 +37,10 @@ from storage.commands import (
     OrderView,
     Placed,
     PlaceOrder,
+    PrepareChange,
     PrepareOrder,
     Query,
+    SetRights,
     StoreSigned,
     TicketTrace,
     TicketView,
@@ -52,9 +56,11 @@ class Storage(Protocol):
     @overload
     async def execute(self, command: InitialiseServer) -> ServerRow: ...
     @overload
-    async def execute(self, command: AddItem | AddShop) -> bool: ...
+    async def execute(self, command: AddItem | AddShop | SetRights) -> bool: ...
     @overload
     async def execute(self, command: PlaceOrder) -> Placed | AlreadyAnswered | OrderNumberTaken: ...
+    @overload
+    async def execute(self, command: ChangeLicenses) -> Applied | AlreadyAnswered | OrderNumberTaken | Moved: ...
     @overload
     async def execute(self, command: ApplyTransfer) -> Applied | Moved: ...
     @overload
@@ -72,6 +78,8 @@ class Storage(Protocol):
     async def query(self, query: LoadServer) -> ServerRow | None: ...
     @overload
     async def query(self, query: PrepareOrder) -> OrderPreparation: ...
+    @overload
+    async def query(self, query: PrepareChange) -> ChangePreparation: ...
     @overload
     async def query(self, query: FindShop) -> Shop | None: ...
     @overload

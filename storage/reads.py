@@ -1,8 +1,12 @@
 """Each query as a plan; all its statements see the same snapshot."""
 
+from collections.abc import Sequence
+
 from storage import rows
 from storage.audit_plans import plan_audit_query
 from storage.commands import (
+    ChangePreparation,
+    Family,
     FindOrder,
     FindShop,
     FindTickets,
@@ -11,6 +15,7 @@ from storage.commands import (
     LoadTransfer,
     OrderPreparation,
     OrderView,
+    PrepareChange,
     PrepareOrder,
     Query,
     TicketTrace,
@@ -32,6 +37,8 @@ def plan_query(query: Query) -> Plan[object]:  # noqa: PLR0911 - one for each qu
             return load_server()
         case PrepareOrder():
             return _prepare_order(query)
+        case PrepareChange():
+            return _prepare_change(query)
         case FindShop():
             return _find_shop(query)
         case ListItems():
@@ -65,11 +72,66 @@ def _prepare_order(query: PrepareOrder) -> Plan[OrderPreparation]:
         ticket = yield from one(
             "ticket_of_order_number", {"shop_id": query.shop_id, "order_number": query.original_order_number}
         )
+    elif query.original_ticket_lookup is not None:
+        ticket = yield from one("ticket_by_lookup", {"lookup": query.original_ticket_lookup})
     return OrderPreparation(
         answer=None if answered is None else rows.answer(answered),
         items=tuple(map(rows.item, items)),
         original_ticket=None if ticket is None else rows.ticket(ticket),
+        families=(yield from _families(query.extended)),
     )
+
+
+def _prepare_change(query: PrepareChange) -> Plan[ChangePreparation]:
+    answered = yield from one(
+        "answer",
+        {"shop_id": query.shop_id, "operation": query.operation, "transaction_id": query.transaction_id},
+    )
+    order: rows.Row | None = None
+    lines: tuple[LicenseUse, ...] = ()
+    names = {"order_by_id": query.order_id, "order_by_number": query.order_number}
+    for name, value in names.items():
+        if value is not None:
+            order = yield from one(name, {"shop_id": query.shop_id, "value": value})
+    if order is not None:
+        lines = yield from _license_uses("licenses_of_order", {"order_id": order["order_id"]})
+    chosen = {use.license.extends_license_id or use.license.license_id for use in lines}
+    if query.license_id is not None:
+        chosen.add(query.license_id)
+    items = yield from many("items_by_number", {"item_numbers": list(query.item_numbers)})
+    return ChangePreparation(
+        answer=None if answered is None else rows.answer(answered),
+        order=None if order is None else rows.order(order),
+        lines=lines,
+        families=(yield from _families(sorted(chosen))),
+        items=tuple(map(rows.item, items)),
+    )
+
+
+def _families(license_ids: Sequence[str]) -> Plan[tuple[Family, ...]]:
+    """The families of these first lines; what is no first line is left out."""
+    if not license_ids:
+        return ()
+    found = yield from many("families", {"license_ids": list(license_ids)})
+    placed = yield from many("placements_of_licenses", {"license_ids": list(license_ids)})
+    placements = list(map(rows.placement, placed))
+    owners = {row["license_id"]: row["shop_id"] for row in found}
+    members: dict[str, list[LicenseUse]] = {}
+    for use in sorted(map(rows.license_use, found), key=_by_generation):
+        members.setdefault(use.license.extends_license_id or use.license.license_id, []).append(use)
+    return tuple(
+        Family(
+            shop_id=owners[first],
+            members=tuple(uses),
+            placements=tuple(placement for placement in placements if placement.license_id == first),
+        )
+        for first, uses in members.items()
+        if first in license_ids
+    )
+
+
+def _by_generation(use: LicenseUse) -> tuple[bool, int]:
+    return use.license.extends_license_id is not None, use.license.generation
 
 
 def _find_shop(query: FindShop) -> Plan[Shop | None]:
@@ -96,10 +158,21 @@ def _find_order(query: FindOrder) -> Plan[OrderView | None]:
     if row is None:
         return None
     (ticket,) = yield from many("ticket_by_id", {"ticket_id": row["ticket_id"]})
+    return (yield from _order_view(row, ticket))
+
+
+def _order_view(row: rows.Row, ticket: rows.Row) -> Plan[OrderView]:
+    licenses = yield from _license_uses("licenses_of_order", {"order_id": row["order_id"]})
+    renewed = {
+        use.license.extends_license_id or use.license.license_id
+        for use in licenses
+        if use.license.extends_license_id is not None or use.license.generation > 1
+    }
     return OrderView(
         order=rows.order(row),
         ticket=rows.ticket(ticket),
-        licenses=(yield from _license_uses("licenses_of_order", {"order_id": row["order_id"]})),
+        licenses=licenses,
+        families=(yield from _families(sorted(renewed))),
     )
 
 

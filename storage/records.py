@@ -37,12 +37,13 @@ class ServerRow:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shop:
-    """Who may order through Sales."""
+    """Who may order through Sales. `rights`: what it may do beyond ordering for itself, words with a space between."""
 
     shop_id: str
     name: str
     active: bool
     created_at: datetime
+    rights: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,7 +82,10 @@ class Ticket:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Order:
-    """What a shop ordered, once, under one transactionId."""
+    """What a shop ordered, once, under one transactionId.
+
+    `customer_lookup` is the keyed hash of the customer's number.
+    """
 
     order_id: str
     shop_id: str
@@ -90,11 +94,17 @@ class Order:
     ticket_id: str
     customer_sealed: bytes | None
     created_at: datetime
+    customer_lookup: bytes | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class License:
-    """One order line. `version` rises with every change of the row or of one of its placements."""
+    """One order line. `version` rises with every change of the row or of one of its placements.
+
+    A line that renews or replaces a licence has `extends_license_id`, the first line of that licence, and `previous`,
+    the JSON text of what the licence was before. The first line's row always holds what the licence is now, and only it
+    has placements. `rules` is JSON text; `dedicated_serial` is the one container that the licence is for.
+    """
 
     license_id: str
     order_id: str
@@ -110,6 +120,9 @@ class License:
     withdrawn: bool
     version: int
     created_at: datetime
+    previous: str | None = None
+    rules: str = "{}"
+    dedicated_serial: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from storage.commands import AddItem, AddShop, Command, FindShop, LoadServer, OrderPreparation, PrepareOrder, Query
+from storage.commands import AddItem, AddShop, Command, FindShop, LoadServer, OrderPreparation, PrepareOrder, Query, SetRights
 from storage.errors import StorageError, StorageUnavailable
 from storage.interface import Storage
 from storage.records import Item, Shop
@@ -54,7 +54,7 @@ class RememberingStorage:
     async def execute(self, command: Command) -> Any:
         """Carry out one command; what it changes is forgotten before its answer arrives."""
         answer: Any = await self._storage.execute(command)
-        if isinstance(command, AddItem | AddShop):
+        if isinstance(command, AddItem | AddShop | SetRights):
             self._forget()
         return answer
 
@@ -137,7 +137,7 @@ class RememberingStorage:
 
 
 def _items_only(query: PrepareOrder) -> PrepareOrder:
-    return replace(query, original_order_number=None)
+    return replace(query, original_order_number=None, original_ticket_lookup=None, extended=())
 
 
 def _remember(known: dict[Any, Any], key: object, value: object) -> None:

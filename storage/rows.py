@@ -145,6 +145,7 @@ def shop(row: Row) -> Shop:
         name=row["name"],
         active=bool(row["active"]),
         created_at=to_time(row["created_at"]),
+        rights=row["rights"],
     )
 
 
@@ -181,6 +182,7 @@ def order(row: Row) -> Order:
         ticket_id=row["ticket_id"],
         customer_sealed=row["customer_sealed"],
         created_at=to_time(row["created_at"]),
+        customer_lookup=row["customer_lookup"],
     )
 
 
@@ -214,6 +216,9 @@ def license_use(row: Row) -> LicenseUse:
             withdrawn=bool(row["withdrawn"]),
             version=row["version"],
             created_at=to_time(row["created_at"]),
+            previous=row["previous"],
+            rules=row["rules"],
+            dedicated_serial=row["dedicated_serial"],
         ),
         wanted=row["wanted"],
         occupied=row["occupied"],

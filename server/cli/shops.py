@@ -1,4 +1,4 @@
-"""`opendepot shop add`."""
+"""`opendepot shop add|rights`."""
 
 from typing import Annotated
 
@@ -26,3 +26,21 @@ def add(
         print_json({"shop_id": shop.shop_id, "name": shop.name, "api_key": api_key})
         return
     typer.echo(f"added shop {shop.name}\nAPI key, shown this once: {api_key}")
+
+
+@app.command()
+def rights(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The shop's name.")],
+    right: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A right, once for each: extend-any (add to any ticket whose text the shop holds, and renew what "
+            "other shops have ordered). Left out: none.",
+            show_default=False,
+        ),
+    ] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Give a shop exactly these rights."""
+    with_config(config, lambda core: core.catalogue.set_rights(name, tuple(right or ())))
+    typer.echo(f"shop {name} has the rights: {' '.join(sorted(set(right or ()))) or 'none'}")

@@ -24,14 +24,18 @@ class Customer:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OrderLine:
-    """One line of an order. It becomes one licence.
+    """One line of an order. It becomes one licence, or renews one.
 
     item_number: The article that was bought, as ListItems gives it.
     quantity: How many, 1 to 1000000.
+    extends_license_id: The licence of the original order's ticket that this line renews: it keeps its name
+        and its pieces and gets the options of this item, its dates and units added up. Left out, the line
+        becomes a new licence.
     """
 
     item_number: str
     quantity: int
+    extends_license_id: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,6 +48,8 @@ class CreateOrderRequest:
     order_number: The shop's own number of the order, unique within the shop when given.
     original_order_number: An earlier order of the same shop: the new lines are added to that order's ticket,
         and no new ticket is made.
+    original_ticket: The ticket of an earlier order, whoever ordered it: as originalOrderNumber, for shops
+        that hold the right extend-any.
     customer: Who bought.
     order_line: What was bought, 1 to 100 lines.
     """
@@ -52,6 +58,7 @@ class CreateOrderRequest:
     order_line: tuple[OrderLine, ...]
     order_number: str | None = None
     original_order_number: str | None = None
+    original_ticket: str | None = None
     customer: Customer | None = None
 
 
@@ -59,7 +66,7 @@ class CreateOrderRequest:
 class OrderedLicense:
     """A licence that an order line became.
 
-    license_id: The name of the licence.
+    license_id: The name of the licence; of a line that renews one, the name of that one.
     item_number: The article.
     quantity: How many.
     """
@@ -115,10 +122,12 @@ class GetOrderRequest:
 class LicenseStatus:
     """A licence and how far it is collected.
 
-    license_id: The name of the licence.
+    license_id: The name of the licence; lines that renew one share its name.
     item_number: The article.
-    quantity: How many were bought.
-    state: NotCollected, PartlyCollected or WhollyCollected; more states may come.
+    quantity: How many the licence has now; 0 when it was withdrawn.
+    generation: 1 for what the order gave first; it rises whenever the licence is renewed or replaced.
+    state: NotCollected, PartlyCollected, WhollyCollected, Expired, Replaced (another line has renewed or
+        replaced what this one gave) or Withdrawn; more states may come.
     collected: How many are in containers or on the way there.
     confirmed: How many are in containers for certain, confirmed by a receipt.
     """
@@ -126,6 +135,7 @@ class LicenseStatus:
     license_id: str
     item_number: str
     quantity: int
+    generation: int
     state: str
     collected: int
     confirmed: int

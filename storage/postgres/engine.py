@@ -6,6 +6,7 @@ from typing import Any
 from storage.changes import PlannedCommand, check_write, plan_command
 from storage.commands import (
     ApplyTransfer,
+    ChangeLicenses,
     Command,
     FindShop,
     ListItems,
@@ -125,7 +126,7 @@ async def carry_out(command: PlannedCommand, connection: Connection) -> object:
     The rows that a decision depends on are locked first, in sorted order: so no circle of waiting arises, and what is
     read after that counts everything that earlier holders of the locks have committed.
     """
-    if isinstance(command, ApplyTransfer):
+    if isinstance(command, ApplyTransfer | ChangeLicenses):
         licenses = {*command.license_versions, *(placement.license_id for placement in command.placements)}
         await fetch(connection, "hold_licenses", license_ids=sorted(licenses))
     elif isinstance(command, StoreSigned):

@@ -120,12 +120,12 @@ def test_an_option_is_given_once() -> None:
 @pytest.mark.parametrize(
     ("wanted", "occupied", "confirmed", "state"),
     [
-        (0, 0, 0, "Gone"),
+        (0, 0, 0, "Returned"),
         (1, 1, 0, "Collected"),
         (2, 2, 1, "Collected"),
         (2, 2, 2, "Confirmed"),
-        (1, 2, 2, "Leaving"),
-        (0, 1, 1, "Leaving"),
+        (1, 2, 2, "ReturnPending"),
+        (0, 1, 1, "ReturnPending"),
     ],
 )
 def test_the_table_of_placement_states(wanted: int, occupied: int, confirmed: int, state: str) -> None:

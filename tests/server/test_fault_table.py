@@ -10,7 +10,15 @@ from server.handlers import REGISTRY, handlers_of
 from soap import Blame, ContractError, SoapError, load_contract
 from storage.errors import StorageBusy, StorageCorrupt, StorageError
 
-LOCAL_ONLY = {"NameTaken", "NameInvalid", "OptionInvalid", "VaultError", "AuditHeadInvalid"}
+LOCAL_ONLY = {
+    "NameTaken",
+    "NameInvalid",
+    "OptionInvalid",
+    "RightUnknown",
+    "ShopUnknown",
+    "VaultError",
+    "AuditHeadInvalid",
+}
 """Refusals of the command line, and a broken key: none of them can be mended by a caller of the services."""
 
 

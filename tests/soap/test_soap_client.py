@@ -176,7 +176,7 @@ def test_an_answer_that_does_not_keep_to_the_contract_is_told_by_its_place(
 ORDER = (
     "<m:GetOrderResponse><m:order><m:orderId>1</m:orderId><m:transactionId>t</m:transactionId><m:ticket>T</m:ticket>"
     "<m:orderTime>{}</m:orderTime><m:license><m:licenseId>l</m:licenseId><m:itemNumber>i</m:itemNumber><m:quantity>{}"
-    "</m:quantity><m:state>NotCollected</m:state><m:collected>0</m:collected><m:confirmed>0</m:confirmed></m:license>"
+    "</m:quantity><m:generation>1</m:generation><m:state>NotCollected</m:state><m:collected>0</m:collected><m:confirmed>0</m:confirmed></m:license>"
     "</m:order></m:GetOrderResponse>"
 )
 

@@ -95,7 +95,7 @@ STRUCTURE = {
     ),
     "the last child missing": (
         {"line": ""},
-        "an element is missing after the last child; expected: orderNumber, originalOrderNumber, customer, orderLine.",
+        "an element is missing after the last child; expected: orderNumber, originalOrderNumber, originalTicket, customer, orderLine.",
         "CreateOrder",
     ),
     "a child of a twin missing": (
@@ -105,7 +105,7 @@ STRUCTURE = {
     ),
     "an unknown element": (
         {"middle": "<m:color/>"},
-        "this element is not expected; expected: orderNumber, originalOrderNumber, customer, orderLine.",
+        "this element is not expected; expected: orderNumber, originalOrderNumber, originalTicket, customer, orderLine.",
         "CreateOrder/color",
     ),
     "the wrong order": (
@@ -120,7 +120,7 @@ STRUCTURE = {
     ),
     "something after the end": (
         {"item": "<m:itemNumber>A</m:itemNumber>", "quantity": "<m:quantity>1</m:quantity><m:more/>"},
-        "this element is not expected here; check its name and its place.",
+        "this element is not expected; expected: extendsLicenseId.",
         "CreateOrder/orderLine/more",
     ),
     "a child in no namespace": (

@@ -11,7 +11,8 @@ ORDER BY item_number
 LIMIT :limit;
 
 -- name: add_shop
-INSERT INTO shops (shop_id, name, active, created_at) VALUES (:shop_id, :name, :active, :created_at)
+INSERT INTO shops (shop_id, name, active, created_at, rights)
+VALUES (:shop_id, :name, :active, :created_at, :rights)
 ON CONFLICT (name) DO NOTHING;
 
 -- name: add_credential
@@ -19,7 +20,10 @@ INSERT INTO credentials (credential_id, shop_id, kind, lookup, created_at)
 VALUES (:credential_id, :shop_id, :kind, :lookup, :created_at);
 
 -- name: shop_by_credential
-SELECT s.shop_id, s.name, s.active, s.created_at
+SELECT s.shop_id, s.name, s.active, s.created_at, s.rights
 FROM credentials AS c
 JOIN shops AS s ON s.shop_id = c.shop_id
 WHERE c.lookup = :lookup AND c.revoked_at IS NULL AND s.active;
+
+-- name: set_rights
+UPDATE shops SET rights = :rights WHERE name = :name;

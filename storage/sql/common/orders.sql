@@ -10,17 +10,20 @@ JOIN tickets AS t ON t.ticket_id = o.ticket_id
 WHERE o.shop_id = :shop_id AND o.order_number = :order_number;
 
 -- name: order_by_id
-SELECT order_id, shop_id, transaction_id, order_number, ticket_id, customer_sealed, created_at
+SELECT order_id, shop_id, transaction_id, order_number, ticket_id, customer_sealed, created_at,
+    customer_lookup
 FROM orders
 WHERE shop_id = :shop_id AND order_id = :value;
 
 -- name: order_by_number
-SELECT order_id, shop_id, transaction_id, order_number, ticket_id, customer_sealed, created_at
+SELECT order_id, shop_id, transaction_id, order_number, ticket_id, customer_sealed, created_at,
+    customer_lookup
 FROM orders
 WHERE shop_id = :shop_id AND order_number = :value;
 
 -- name: order_by_transaction
-SELECT order_id, shop_id, transaction_id, order_number, ticket_id, customer_sealed, created_at
+SELECT order_id, shop_id, transaction_id, order_number, ticket_id, customer_sealed, created_at,
+    customer_lookup
 FROM orders
 WHERE shop_id = :shop_id AND transaction_id = :value;
 
@@ -31,7 +34,8 @@ SELECT ticket_id, lookup, sealed, created_at FROM tickets WHERE ticket_id = :tic
 SELECT ticket_id, lookup, sealed, created_at FROM tickets WHERE lookup = :lookup;
 
 -- name: orders_of_ticket
-SELECT order_id, shop_id, transaction_id, order_number, ticket_id, customer_sealed, created_at
+SELECT order_id, shop_id, transaction_id, order_number, ticket_id, customer_sealed, created_at,
+    customer_lookup
 FROM orders
 WHERE ticket_id = :ticket_id
 ORDER BY order_id;
@@ -40,11 +44,12 @@ ORDER BY order_id;
 SELECT
     l.license_id, l.order_id, l.line_number, l.ticket_id, l.item_number, l.firm_code, l.product_code, l.quantity,
     l.generation, l.options, l.extends_license_id, l.withdrawn, l.version, l.created_at,
+    l.previous, l.rules, l.dedicated_serial,
     CAST(coalesce(sum(p.wanted), 0) AS BIGINT) AS wanted,
     CAST(coalesce(sum(p.occupied), 0) AS BIGINT) AS occupied,
     CAST(coalesce(sum(p.confirmed), 0) AS BIGINT) AS confirmed
 FROM licenses AS l
-LEFT JOIN placements AS p ON p.license_id = l.license_id
+LEFT JOIN placements AS p ON p.license_id = coalesce(l.extends_license_id, l.license_id)
 WHERE l.order_id = :order_id
 GROUP BY l.license_id
 ORDER BY l.line_number;
@@ -53,12 +58,13 @@ ORDER BY l.line_number;
 SELECT
     l.license_id, l.order_id, l.line_number, l.ticket_id, l.item_number, l.firm_code, l.product_code, l.quantity,
     l.generation, l.options, l.extends_license_id, l.withdrawn, l.version, l.created_at,
+    l.previous, l.rules, l.dedicated_serial,
     CAST(coalesce(sum(p.wanted), 0) AS BIGINT) AS wanted,
     CAST(coalesce(sum(p.occupied), 0) AS BIGINT) AS occupied,
     CAST(coalesce(sum(p.confirmed), 0) AS BIGINT) AS confirmed
 FROM licenses AS l
 LEFT JOIN placements AS p ON p.license_id = l.license_id
-WHERE l.ticket_id = :ticket_id
+WHERE l.ticket_id = :ticket_id AND l.extends_license_id IS NULL
 GROUP BY l.license_id
 ORDER BY l.license_id;
 
@@ -82,3 +88,34 @@ WHERE (c.serial, c.firm_code) IN (
     WHERE l.ticket_id = :ticket_id
 )
 ORDER BY c.serial, c.firm_code;
+
+-- name: answer_once
+INSERT INTO answers (shop_id, operation, transaction_id, request_hash, answer_sealed, created_at)
+VALUES (:shop_id, :operation, :transaction_id, :request_hash, :answer_sealed, :created_at)
+ON CONFLICT (shop_id, operation, transaction_id) DO NOTHING;
+
+-- name: ticket_once
+INSERT INTO tickets (ticket_id, lookup, sealed, created_at) VALUES (:ticket_id, :lookup, :sealed, :created_at);
+
+-- name: order_once
+INSERT INTO orders (
+    order_id, shop_id, transaction_id, order_number, ticket_id, customer_sealed, created_at, customer_lookup
+) VALUES (
+    :order_id, :shop_id, :transaction_id, :order_number, :ticket_id, :customer_sealed, :created_at, :customer_lookup
+)
+ON CONFLICT (shop_id, order_number) DO NOTHING;
+
+-- name: line_once
+INSERT INTO licenses (
+    license_id, order_id, line_number, ticket_id, item_number, firm_code, product_code, quantity, generation,
+    options, extends_license_id, withdrawn, version, created_at, previous, rules, dedicated_serial
+) VALUES (
+    :license_id, :order_id, :line_number, :ticket_id, :item_number, :firm_code, :product_code, :quantity, :generation,
+    :options, :extends_license_id, :withdrawn, :version, :created_at, :previous, :rules, :dedicated_serial
+);
+
+-- name: change_license
+UPDATE licenses
+SET item_number = :item_number, product_code = :product_code, quantity = :quantity, generation = :generation,
+    options = :options, rules = :rules, withdrawn = :withdrawn
+WHERE license_id = :license_id;

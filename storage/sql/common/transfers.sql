@@ -83,13 +83,14 @@ WHERE serial = :serial AND firm_code = :firm_code AND key = :key;
 SELECT
     l.license_id, l.order_id, l.line_number, l.ticket_id, l.item_number, l.firm_code, l.product_code, l.quantity,
     l.generation, l.options, l.extends_license_id, l.withdrawn, l.version, l.created_at,
+    l.previous, l.rules, l.dedicated_serial,
     CAST(coalesce(sum(p.wanted), 0) AS BIGINT) AS wanted,
     CAST(coalesce(sum(p.occupied), 0) AS BIGINT) AS occupied,
     CAST(coalesce(sum(p.confirmed), 0) AS BIGINT) AS confirmed
 FROM licenses AS l
 LEFT JOIN placements AS p ON p.license_id = l.license_id
 WHERE l.license_id IN (
-    SELECT own.license_id FROM licenses AS own WHERE own.ticket_id = :ticket_id
+    SELECT own.license_id FROM licenses AS own WHERE own.ticket_id = :ticket_id AND own.extends_license_id IS NULL
     UNION
     SELECT here.license_id
     FROM placements AS here

@@ -5,10 +5,12 @@ WITH command AS (
         :position::bigint[], :answer_shop_id::text[], :answer_operation::text[], :answer_transaction_id::text[],
         :answer_request_hash::bytea[], :answer_answer_sealed::bytea[], :answer_created_at::bigint[],
         :order_order_id::text[], :order_shop_id::text[], :order_transaction_id::text[], :order_order_number::text[],
-        :order_ticket_id::text[], :order_customer_sealed::bytea[], :order_created_at::bigint[]
+        :order_ticket_id::text[], :order_customer_sealed::bytea[], :order_created_at::bigint[],
+        :order_customer_lookup::bytea[]
     ) AS c (
         position, answer_shop_id, operation, answer_transaction_id, request_hash, answer_sealed, answered_at,
-        order_id, shop_id, transaction_id, order_number, ticket_id, customer_sealed, ordered_at
+        order_id, shop_id, transaction_id, order_number, ticket_id, customer_sealed, ordered_at,
+        customer_lookup
     )
 ),
 answered AS (
@@ -26,8 +28,10 @@ fresh AS (
       ON a.shop_id = c.answer_shop_id AND a.operation = c.operation AND a.transaction_id = c.answer_transaction_id
 ),
 ordered AS (
-    INSERT INTO orders (order_id, shop_id, transaction_id, order_number, ticket_id, customer_sealed, created_at)
-    SELECT order_id, shop_id, transaction_id, order_number, ticket_id, customer_sealed, ordered_at
+    INSERT INTO orders (
+        order_id, shop_id, transaction_id, order_number, ticket_id, customer_sealed, created_at, customer_lookup
+    )
+    SELECT order_id, shop_id, transaction_id, order_number, ticket_id, customer_sealed, ordered_at, customer_lookup
     FROM fresh
     ORDER BY shop_id COLLATE "C", order_number COLLATE "C", order_id COLLATE "C"
     ON CONFLICT (shop_id, order_number) DO NOTHING
@@ -46,20 +50,21 @@ ticketed AS (
 licensed AS (
     INSERT INTO licenses (
         license_id, order_id, line_number, ticket_id, item_number, firm_code, product_code, quantity, generation,
-        options, extends_license_id, withdrawn, version, created_at
+        options, extends_license_id, withdrawn, version, created_at, rules
     )
     SELECT
         l.license_id, l.order_id, l.line_number, l.ticket_id, l.item_number, l.firm_code, l.product_code, l.quantity,
-        l.generation, l.options, l.extends_license_id, l.withdrawn, l.version, l.created_at
+        l.generation, l.options, l.extends_license_id, l.withdrawn, l.version, l.created_at, l.rules
     FROM unnest(
         :license_placed_by::text[], :license_license_id::text[], :license_order_id::text[],
         :license_line_number::bigint[], :license_ticket_id::text[], :license_item_number::text[],
         :license_firm_code::bigint[], :license_product_code::bigint[], :license_quantity::bigint[],
         :license_generation::bigint[], :license_options::text[], :license_extends_license_id::text[],
-        :license_withdrawn::boolean[], :license_version::bigint[], :license_created_at::bigint[]
+        :license_withdrawn::boolean[], :license_version::bigint[], :license_created_at::bigint[],
+        :license_rules::text[]
     ) AS l (
         placed_by, license_id, order_id, line_number, ticket_id, item_number, firm_code, product_code, quantity,
-        generation, options, extends_license_id, withdrawn, version, created_at
+        generation, options, extends_license_id, withdrawn, version, created_at, rules
     )
     JOIN ordered AS o ON o.order_id = l.placed_by
     ORDER BY l.license_id COLLATE "C"
@@ -95,3 +100,24 @@ JOIN answers AS a
 SELECT n.position, o.order_id
 FROM unnest(:position::bigint[], :shop_id::text[], :order_number::text[]) AS n (position, shop_id, order_number)
 JOIN orders AS o ON o.shop_id = n.shop_id AND o.order_number = n.order_number;
+
+-- name: families
+SELECT
+    l.license_id, l.order_id, l.line_number, l.ticket_id, l.item_number, l.firm_code, l.product_code, l.quantity,
+    l.generation, l.options, l.extends_license_id, l.withdrawn, l.version, l.created_at,
+    l.previous, l.rules, l.dedicated_serial, o.shop_id,
+    CAST(coalesce(sum(p.wanted), 0) AS BIGINT) AS wanted,
+    CAST(coalesce(sum(p.occupied), 0) AS BIGINT) AS occupied,
+    CAST(coalesce(sum(p.confirmed), 0) AS BIGINT) AS confirmed
+FROM licenses AS l
+JOIN orders AS o ON o.order_id = l.order_id
+LEFT JOIN placements AS p ON p.license_id = coalesce(l.extends_license_id, l.license_id)
+WHERE l.license_id = ANY (:license_ids::text[]) OR l.extends_license_id = ANY (:license_ids::text[])
+GROUP BY l.license_id, o.shop_id
+ORDER BY l.license_id;
+
+-- name: placements_of_licenses
+SELECT p.license_id, p.serial, p.wanted, p.occupied, p.confirmed
+FROM placements AS p
+WHERE p.license_id = ANY (:license_ids::text[])
+ORDER BY p.license_id, p.serial;

@@ -1,0 +1,72 @@
+"""Orders as values: what a shop asks for, and what it is answered."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Customer:
+    """Who bought; kept sealed."""
+
+    name: str
+    company: str | None = None
+    email: str | None = None
+    customer_number: str | None = None
+    language: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OrderLine:
+    """One line: it becomes one licence, or renews one."""
+
+    item_number: str
+    quantity: int
+    extends_license_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OrderRequest:
+    """What a shop orders, under its own transactionId."""
+
+    transaction_id: str
+    lines: tuple[OrderLine, ...]
+    order_number: str | None = None
+    original_order_number: str | None = None
+    customer: Customer | None = None
+    original_ticket: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OrderedLicense:
+    """A licence that a line became."""
+
+    license_id: str
+    item_number: str
+    quantity: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OrderReceipt:
+    """An order as it was recorded; for the same transactionId the same for ever."""
+
+    order_id: str
+    ticket: str
+    collect_url: str | None
+    licenses: tuple[OrderedLicense, ...]
+
+
+def values_of(request: OrderRequest) -> Mapping[str, Any]:
+    """Give the decoded values that the request is known by. What came later is left out where it is not given."""
+    values = asdict(request)
+    if request.original_ticket is None:
+        del values["original_ticket"]
+    for line in values["lines"]:
+        if line["extends_license_id"] is None:
+            del line["extends_license_id"]
+    return values
+
+
+def receipt_of(found: Mapping[str, Any]) -> OrderReceipt:
+    """Give a receipt as it was stored."""
+    return OrderReceipt(**{**found, "licenses": tuple(OrderedLicense(**x) for x in found["licenses"])})
