@@ -96,6 +96,18 @@ class LicenseWithdrawn(LicensingError):
     code = "LicenseWithdrawn"
 
 
+class RenewedSince(LicensingError):
+    """A later order has renewed the licence, or another item has taken its place."""
+
+    code = "RenewedSince"
+
+
+class TooManyPieces(LicensingError):
+    """The licence has fewer pieces than shall be taken back."""
+
+    code = "TooManyPieces"
+
+
 class ItemUnknown(LicensingError):
     """There is no such item, or it is no longer sold."""
 

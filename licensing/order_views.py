@@ -1,6 +1,7 @@
 """An order as it stands now: its lines, and what became of the licences that they made or renewed."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -45,23 +46,28 @@ def details_of_order(view: OrderView, *, ticket: str, collect_url: str | None, n
         ticket=ticket,
         collect_url=collect_url,
         ordered_at=view.order.created_at,
-        licenses=line_states(view, now=now),
+        licenses=line_states(view.licenses, view.families, now=now),
     )
 
 
-def line_states(view: OrderView, *, now: datetime) -> tuple[LicenseStatus, ...]:
-    """Give the state of each line of an order."""
-    families = {first_of(family).license_id: family for family in view.families}
+def line_states(lines: Sequence[LicenseUse], families: Sequence[Family], *, now: datetime) -> tuple[LicenseStatus, ...]:
+    """Give the state of each line of an order; `families` of those that were renewed, or renew another licence."""
+    known = {first_of(family).license_id: family for family in families}
     return tuple(
-        _status(use, families.get(use.license.extends_license_id or use.license.license_id), now=now)
-        for use in view.licenses
+        _status(use, known.get(use.license.extends_license_id or use.license.license_id), now=now) for use in lines
     )
+
+
+def status_of(first: LicenseUse, *, now: datetime) -> LicenseStatus:
+    """Give what a licence is now, by its first line."""
+    line = first.license
+    return _standing(first, item_number=line.item_number, generation=line.generation, state=use_state(first, now=now))
 
 
 def _status(use: LicenseUse, family: Family | None, *, now: datetime) -> LicenseStatus:
     line = use.license
     if family is None:
-        return _standing(use, item_number=line.item_number, generation=line.generation, state=use_state(use, now=now))
+        return status_of(use, now=now)
     first = family.members[0]
     is_first = line.extends_license_id is None
     item_number = _first_item(family) if is_first else line.item_number

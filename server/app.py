@@ -22,6 +22,7 @@ from licensing.catalogue import Catalogue
 from licensing.depot import Depot
 from licensing.orders import Sales
 from licensing.vault import Vault
+from licensing.vendor_actions import VendorActions
 from observe import EventLog, Health, Metrics
 from server.access import GateB
 from server.dispatch import Dispatcher, Service
@@ -80,6 +81,7 @@ class Core:
     storage: RememberingStorage
     catalogue: Catalogue
     sales: Sales
+    vendor_actions: VendorActions
     depot: Depot
     box: FirmSecurityBox
     audit_key: SealingKey
@@ -118,6 +120,7 @@ async def opened_core(
             storage=storage,
             catalogue=Catalogue(storage=storage, vault=vault, clock=clock, random=random),
             sales=Sales(storage=storage, vault=vault, clock=clock, random=random, collect_url=settings.collect_url),
+            vendor_actions=VendorActions(storage=storage, vault=vault, clock=clock, random=random),
             depot=Depot(
                 storage=storage,
                 vault=vault,
@@ -190,7 +193,7 @@ def build_application(
     metrics = Metrics(version=version("opendepot"))
     dispatcher = Dispatcher(
         gate_b=GateB(core.catalogue),
-        services=Services(sales=core.sales, depot=core.depot),
+        services=Services(sales=core.sales, vendor_actions=core.vendor_actions, depot=core.depot),
         events=events,
         metrics=metrics,
         monotonic=monotonic,

@@ -86,6 +86,16 @@ CATALOGUE: Mapping[str, FaultKind] = {
         meaning="The licence was withdrawn.",
         mend="Order it anew.",
     ),
+    "RenewedSince": FaultKind(
+        element="ConflictFault",
+        meaning="A later order has renewed the licence, or another item has taken its place.",
+        mend="Cancel that order first, or withdraw the licence by WithdrawLicense.",
+    ),
+    "TooManyPieces": FaultKind(
+        element="RuleFault",
+        meaning="The licence has fewer pieces than shall be taken back.",
+        mend="The message says how many it has; leave pieces out to take all.",
+    ),
     "ItemUnknown": FaultKind(
         element="NotFoundFault",
         meaning="There is no such item, or it is no longer sold.",
@@ -105,7 +115,9 @@ CATALOGUE: Mapping[str, FaultKind] = {
         mend="Compare it symbol by symbol with the order's.",
     ),
     "LicenseUnknown": FaultKind(
-        element="NotFoundFault", meaning="The ticket has no such licence.", mend="GetTicket lists its licences."
+        element="NotFoundFault",
+        meaning="The ticket, or the shop, has no such licence.",
+        mend="GetTicket and GetOrder list licences.",
     ),
     "LicenseRepeated": FaultKind(
         element="RequestFault", meaning="A licence is named twice in one request.", mend="Name it once."

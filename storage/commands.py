@@ -232,7 +232,7 @@ class PrepareChange:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChangePreparation:
-    """The answer to `PrepareChange`. `lines`: the order's; `families`: of the licence, or of every line."""
+    """The answer to `PrepareChange`. `lines`: of the order; `families`: of the licence, or of every line."""
 
     answer: StoredAnswer | None
     order: Order | None

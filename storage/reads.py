@@ -93,11 +93,13 @@ def _prepare_change(query: PrepareChange) -> Plan[ChangePreparation]:
     for name, value in names.items():
         if value is not None:
             order = yield from one(name, {"shop_id": query.shop_id, "value": value})
+    if query.license_id is not None:
+        order = yield from one("order_of_license", {"shop_id": query.shop_id, "license_id": query.license_id})
     if order is not None:
         lines = yield from _license_uses("licenses_of_order", {"order_id": order["order_id"]})
     chosen = {use.license.extends_license_id or use.license.license_id for use in lines}
     if query.license_id is not None:
-        chosen.add(query.license_id)
+        chosen = {query.license_id}
     items = yield from many("items_by_number", {"item_numbers": list(query.item_numbers)})
     return ChangePreparation(
         answer=None if answered is None else rows.answer(answered),

@@ -129,17 +129,14 @@ def _targets(receipt: Plan, view: TransferView, wish: Wish, before: dict[str, in
 def _chosen(row: ContainerRow, uses: Sequence[LicenseUse], wish: Wish) -> tuple[Target, ...]:
     own = {use.license.license_id: use.license for use in uses if use.license.ticket_id == wish.ticket_id}
     if not wish.targets:
-        of_firm = [
-            Target(license_id=license_.license_id)
-            for license_ in own.values()
-            if license_.firm_code == row.firm_code and not license_.withdrawn
-        ]
+        # A withdrawn licence is no target, but what is left of it here leaves with the file.
+        of_firm = [license_ for license_ in own.values() if license_.firm_code == row.firm_code]
         if not of_firm:
             raise MixedFirmCodes(
                 "the ticket has no licence for the firm code of the context; export one for a firm code of the ticket",
                 path="context",
             )
-        return tuple(of_firm)
+        return tuple(Target(license_id=license_.license_id) for license_ in of_firm if not license_.withdrawn)
     for place, target in enumerate(wish.targets, start=1):
         path = f"license[{place}]/licenseId"
         license_ = own.get(target.license_id)

@@ -6,15 +6,21 @@ from server.handlers.base import Handler
 from server.handlers.depot.confirm_license_update import confirm_license_update
 from server.handlers.depot.get_license_update import get_license_update
 from server.handlers.depot.get_ticket import get_ticket
+from server.handlers.sales.cancel_order import cancel_order
 from server.handlers.sales.create_order import create_order
 from server.handlers.sales.get_order import get_order
 from server.handlers.sales.list_items import list_items
+from server.handlers.sales.replace_license import replace_license
+from server.handlers.sales.withdraw_license import withdraw_license
 from soap import Contract, ContractError
 
 REGISTRY: Mapping[str, Mapping[str, Handler]] = {
     "Sales": {
         "CreateOrder": create_order,
         "GetOrder": get_order,
+        "CancelOrder": cancel_order,
+        "WithdrawLicense": withdraw_license,
+        "ReplaceLicense": replace_license,
         "ListItems": list_items,
     },
     "Depot": {

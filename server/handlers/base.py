@@ -6,6 +6,7 @@ from typing import Any, Generic, TypeVar
 
 from licensing.depot import Depot
 from licensing.orders import Sales
+from licensing.vendor_actions import VendorActions
 from server.access import Caller
 
 MessageT = TypeVar("MessageT")
@@ -24,6 +25,7 @@ class Services:
     """The rules, as handlers reach them."""
 
     sales: Sales
+    vendor_actions: VendorActions
     depot: Depot
 
 

@@ -174,6 +174,111 @@ class GetOrderAnswer:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class CancelOrderRequest:
+    """Which order: exactly one of the two names.
+
+    transaction_id: The key of this request, chosen by the shop, unique for ever within the shop and the
+        operation. The same key with the same values is answered alike and acts once.
+    order_id: The server's own name of the order.
+    order_number: The shop's number of the order.
+    reason: Why, for the history of the ticket. Kept encrypted.
+    """
+
+    transaction_id: str
+    reason: str
+    order_id: str | None = None
+    order_number: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pieces:
+    """A number of pieces.
+
+    quantity: How many, 1 to 1000000.
+    """
+
+    quantity: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WithdrawLicenseRequest:
+    """Which licence, and how much of it.
+
+    transaction_id: The key of this request, chosen by the shop, unique for ever within the shop and the
+        operation. The same key with the same values is answered alike and acts once.
+    license_id: The licence, which this shop must have ordered.
+    pieces: How many pieces are taken back; left out, all of them.
+    reason: Why, for the history of the ticket. Kept encrypted.
+    """
+
+    transaction_id: str
+    license_id: str
+    reason: str
+    pieces: Pieces | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReplaceLicenseRequest:
+    """Which licence, and the item that takes its place.
+
+    transaction_id: The key of this request, chosen by the shop, unique for ever within the shop and the
+        operation. The same key with the same values is answered alike and acts once.
+    license_id: The licence, which this shop must have ordered.
+    item_number: The article that takes its place, of the same firm code. The licence keeps its name, its
+        quantity, its pieces and its dates.
+    reason: Why, for the history of the ticket. Kept encrypted.
+    """
+
+    transaction_id: str
+    license_id: str
+    item_number: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChangeOutcome:
+    """Licences as they stood when the change was recorded. A container learns of it at its next contact;
+    until its receipt the pieces in it are not free.
+
+    order_id: The order that the licences are of.
+    license: The licences and their new states.
+    """
+
+    order_id: str
+    license: tuple[LicenseStatus, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CancelOrderAnswer:
+    """The answer to CancelOrder.
+
+    outcome: What became of the licences.
+    """
+
+    outcome: ChangeOutcome
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WithdrawLicenseAnswer:
+    """The answer to WithdrawLicense.
+
+    outcome: What became of the licences.
+    """
+
+    outcome: ChangeOutcome
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReplaceLicenseAnswer:
+    """The answer to ReplaceLicense.
+
+    outcome: What became of the licences.
+    """
+
+    outcome: ChangeOutcome
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ListItemsRequest:
     """Which page of the list of items.
 

@@ -84,6 +84,7 @@ REACHED = {
     ),
 }
 
+ORDER = "orderNumber, originalOrderNumber, originalTicket, customer, orderLine"
 LINE = "<m:orderLine><m:itemNumber>A</m:itemNumber><m:quantity>1</m:quantity></m:orderLine>"
 
 # Structure, and what stands in no table: what makes it, the words, the path.
@@ -95,7 +96,7 @@ STRUCTURE = {
     ),
     "the last child missing": (
         {"line": ""},
-        "an element is missing after the last child; expected: orderNumber, originalOrderNumber, originalTicket, customer, orderLine.",
+        f"an element is missing after the last child; expected: {ORDER}.",
         "CreateOrder",
     ),
     "a child of a twin missing": (
@@ -105,7 +106,7 @@ STRUCTURE = {
     ),
     "an unknown element": (
         {"middle": "<m:color/>"},
-        "this element is not expected; expected: orderNumber, originalOrderNumber, originalTicket, customer, orderLine.",
+        f"this element is not expected; expected: {ORDER}.",
         "CreateOrder/color",
     ),
     "the wrong order": (

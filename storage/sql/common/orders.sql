@@ -27,6 +27,14 @@ SELECT order_id, shop_id, transaction_id, order_number, ticket_id, customer_seal
 FROM orders
 WHERE shop_id = :shop_id AND transaction_id = :value;
 
+-- name: order_of_license
+SELECT
+    o.order_id, o.shop_id, o.transaction_id, o.order_number, o.ticket_id, o.customer_sealed, o.created_at,
+    o.customer_lookup
+FROM licenses AS l
+JOIN orders AS o ON o.order_id = l.order_id
+WHERE l.license_id = :license_id AND o.shop_id = :shop_id;
+
 -- name: ticket_by_id
 SELECT ticket_id, lookup, sealed, created_at FROM tickets WHERE ticket_id = :ticket_id;
 
