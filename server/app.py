@@ -198,7 +198,6 @@ def build_application(
         metrics=metrics,
         monotonic=monotonic,
         random=random,
-        max_body_bytes=settings.max_body_bytes,
         body_seconds=settings.body_seconds,
     )
     metrics.catalogue_age.set_function(lambda: core.storage.age_seconds)
@@ -220,7 +219,11 @@ def _service(published: Published, settings: Settings, public_url: str) -> Servi
     return Service(
         path=published.path,
         engine=Engine(
-            contract, published.messages, limits=settings.xml_limits, validate_answers=settings.validate_answers
+            contract,
+            published.messages,
+            limits=settings.xml_limits,
+            validate_answers=settings.validate_answers,
+            own_limits=settings.own_limits,
         ),
         handlers=handlers_of(contract),
         documents=_documents(published, contract, public_url),

@@ -55,7 +55,6 @@ class Dispatcher:
         metrics: Metrics,
         monotonic: Callable[[], float],
         random: Callable[[int], bytes],
-        max_body_bytes: int,
         body_seconds: float,
     ) -> None:
         self.gate_b = gate_b
@@ -64,7 +63,6 @@ class Dispatcher:
         self.metrics = metrics
         self.monotonic = monotonic
         self.random = random
-        self.max_body_bytes = max_body_bytes
         self.body_seconds = body_seconds
 
     def open(self, service: Service, head: Head, peer: Peer) -> "SoapExchange | Answer":
@@ -101,7 +99,7 @@ class SoapExchange:
     @property
     def most(self) -> int:
         """The greatest body that is admitted, in bytes."""
-        return self._dispatcher.max_body_bytes
+        return self._service.engine.most_bytes
 
     def admit(self) -> None:
         """Pass gate A. Raises SoapError."""

@@ -8,6 +8,7 @@ Relative paths in the TOML file start at its folder.
 import os
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Self
@@ -71,6 +72,10 @@ class Settings(BaseSettings):
         "to orders. Put it behind a # so that no proxy logs it.",
     )
     max_body_bytes: int = Field(default=256 * 1024, ge=1024, description="Greatest body of a request, in bytes.")
+    max_orders_body_bytes: int = Field(
+        default=4 * 1024 * 1024, ge=1024, description="Greatest body of CreateOrders, in bytes."
+    )
+    max_orders_elements: int = Field(default=100_000, ge=100, description="Most elements in a message of CreateOrders.")
     max_depth: int = Field(default=32, ge=8, le=255, description="Greatest depth of elements.")
     max_elements: int = Field(default=20_000, ge=100, description="Most elements in a message.")
     max_attributes: int = Field(default=64, ge=8, description="Most attributes on one element.")
@@ -220,6 +225,18 @@ class Settings(BaseSettings):
             namespaces=self.max_namespaces,
             name_bytes=self.max_name_bytes,
         )
+
+    @property
+    def own_limits(self) -> Mapping[str, Limits]:
+        """The limits of messages that may be larger than others, by operation."""
+        limits = self.xml_limits
+        return {
+            "CreateOrders": replace(
+                limits,
+                max_bytes=max(self.max_orders_body_bytes, limits.max_bytes),
+                elements=max(self.max_orders_elements, limits.elements),
+            )
+        }
 
     @property
     def connection_limits(self) -> ConnectionLimits:

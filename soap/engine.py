@@ -21,7 +21,9 @@ from soap.messages.header import FrontClient
 from soap.names import XML_DECLARATION, Version
 from soap.normalise import needless, normalise
 from soap.validate import Validator
-from xmlgate import Limits, XmlRefused, parse
+from xmlgate import Limits, XmlRefused, first_below, parse
+
+_BODIES = frozenset(f"{{{version}}}Body" for version in Version)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,10 +48,27 @@ class Reply:
 class Engine:
     """The compiled contract of one service."""
 
-    def __init__(self, contract: Contract, messages: ModuleType, *, limits: Limits, validate_answers: bool) -> None:
-        """Compile all tables. Raises ContractError when contract and messages do not fit together."""
+    def __init__(
+        self,
+        contract: Contract,
+        messages: ModuleType,
+        *,
+        limits: Limits,
+        validate_answers: bool,
+        own_limits: Mapping[str, Limits] | None = None,
+    ) -> None:
+        """Compile all tables. Raises ContractError when contract and messages do not fit together.
+
+        `own_limits`: operations, by name, whose messages may be larger than `limits` say.
+        """
         self.contract = contract
         self._limits = limits
+        self._own_limits = {
+            contract.operations[name].request_tag: own
+            for name, own in (own_limits or {}).items()
+            if name in contract.operations
+        }
+        self.most_bytes = max(limits.max_bytes, *(own.max_bytes for own in self._own_limits.values()), 0)
         self._validate_answers = validate_answers
         self._validator = Validator(contract.schemas[contract.namespace])
         self._header_validator = Validator(next(s for n, s in contract.schemas.items() if n != contract.namespace))
@@ -68,7 +87,7 @@ class Engine:
         """Read a message up to its operation. Raises SoapError, its `version` set when known."""
         kind = read_content_type(content_type)
         try:
-            root = parse(body, limits=self._limits, charset=kind.charset)
+            root = parse(body, limits=self._limits_for(body, kind.charset), charset=kind.charset)
         except XmlRefused as refused:
             raise SoapError(refused.code, refused.message, line=refused.line, version=kind.version) from refused
         envelope = read_envelope(root, kind)
@@ -90,6 +109,13 @@ class Engine:
             payload=envelope.payload,
             on_behalf_of=self._front(envelope.blocks.get(ON_BEHALF_OF), envelope.version),
         )
+
+    def _limits_for(self, body: bytes, charset: str | None) -> Limits:
+        """Give the limits of a message: a large one is looked into for its operation before a tree is made of it."""
+        if len(body) <= self._limits.max_bytes or not self._own_limits:
+            return self._limits
+        name = first_below(body, parents=_BODIES, charset=charset)
+        return self._own_limits.get(name or "", self._limits)
 
     def _check_action(self, operation: Operation, action: str | None, version: Version) -> None:
         """Rule R9: an action is wrong only when it names another operation."""

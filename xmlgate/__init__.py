@@ -4,6 +4,7 @@ Everything that arrives as XML from outside goes through `parse`, and only throu
 
 - `Limits`: how much of what a document may hold.
 - `parse(data, limits=..., charset=...)`: the root element, or `XmlRefused`; there is no third way out.
+- `first_below`: what a large document is about, so that an operation can have limits of its own.
 - `XmlRefused`: `code`, generic `message`, and `line` and `column` where they are known.
 
 Inside, in the order a document meets them: `encoding` (which bytes are read at all, UTF-16 made UTF-8), `gate`
@@ -13,5 +14,6 @@ dangerous off, one parser a thread).
 
 from xmlgate.limits import Limits, RefusalCode, XmlRefused
 from xmlgate.parser import parse
+from xmlgate.peek import first_below
 
-__all__ = ["Limits", "RefusalCode", "XmlRefused", "parse"]
+__all__ = ["Limits", "RefusalCode", "XmlRefused", "first_below", "parse"]

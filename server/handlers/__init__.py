@@ -8,6 +8,7 @@ from server.handlers.depot.get_license_update import get_license_update
 from server.handlers.depot.get_ticket import get_ticket
 from server.handlers.sales.cancel_order import cancel_order
 from server.handlers.sales.create_order import create_order
+from server.handlers.sales.create_orders import create_orders
 from server.handlers.sales.get_order import get_order
 from server.handlers.sales.list_items import list_items
 from server.handlers.sales.replace_license import replace_license
@@ -17,6 +18,7 @@ from soap import Contract, ContractError
 REGISTRY: Mapping[str, Mapping[str, Handler]] = {
     "Sales": {
         "CreateOrder": create_order,
+        "CreateOrders": create_orders,
         "GetOrder": get_order,
         "CancelOrder": cancel_order,
         "WithdrawLicense": withdraw_license,

@@ -105,6 +105,71 @@ class CreateOrderAnswer:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class CreateOrdersRequest:
+    """Orders, each as for CreateOrder.
+
+    order: An order, 1 to 1000 of them; a later one may name the orderNumber of an earlier one as its
+        originalOrderNumber.
+    """
+
+    order: tuple[CreateOrderRequest, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OrderRefusal:
+    """Why one of several orders was not recorded: what a fault of CreateOrder would say.
+
+    code: A stable name of the case, listed with its meaning and mend in the reference of fault codes.
+    message: What was wrong and how to mend it, in English, for people.
+    retry: Never, or Later: the same order may succeed if it is sent again after a while.
+    path: The element of the order that it is about, such as orderLine[2]/quantity.
+    """
+
+    code: str
+    message: str
+    retry: str
+    path: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OrderResult:
+    """What became of one of several orders.
+
+    transaction_id: The key of the order.
+    status: Done or Refused; more may come.
+    order: The order as it was recorded; given when it is Done.
+    refusal: Why it was not recorded; given when it was Refused.
+    """
+
+    transaction_id: str
+    status: str
+    order: OrderReceipt | None = None
+    refusal: OrderRefusal | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OrderBatch:
+    """What became of several orders.
+
+    state: Done: every order is recorded. PartlyDone: some are, the others say why not. Refused: none is.
+    result: What became of each order, in the order of the request.
+    """
+
+    state: str
+    result: tuple[OrderResult, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CreateOrdersAnswer:
+    """The answer to CreateOrders.
+
+    batch: What became of the orders.
+    """
+
+    batch: OrderBatch
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class GetOrderRequest:
     """Which order: exactly one of the three names.
 
