@@ -120,6 +120,12 @@ class PageTokenInvalid(LicensingError):
     code = "PageTokenInvalid"
 
 
+class StateUnknown(LicensingError):
+    """There is no such state of licences."""
+
+    code = "StateUnknown"
+
+
 class TicketUnknown(LicensingError):
     """There is no such ticket."""
 

@@ -22,5 +22,16 @@ class Ids:
             self._last = fresh if fresh > self._last else self._last + 1
             value = self._last
         time, high, low = value >> 74, (value >> 62) & 0xFFF, value & ((1 << 62) - 1)
-        text = f"{(time << 80) | (7 << 76) | (high << 64) | (2 << 62) | low:032x}"
-        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+        return _text((time << 80) | (7 << 76) | (high << 64) | (2 << 62) | low)
+
+
+def first_id_at(moment: datetime) -> str:
+    """Give what sorts before every id that was made at a time or later, and behind the earlier ones."""
+    milliseconds = max(0, int(moment.timestamp() * 1000)) & ((1 << 48) - 1)
+    return _text((milliseconds << 80) | (7 << 76) | (2 << 62))
+
+
+def _text(value: int) -> str:
+    # The class UUID takes three times as long to say the same.
+    digits = f"{value:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

@@ -21,6 +21,7 @@ from licensing.audit import Sealer, SealingKey
 from licensing.catalogue import Catalogue
 from licensing.depot import Depot
 from licensing.orders import Sales
+from licensing.searching import OrderSearch
 from licensing.vault import Vault
 from licensing.vendor_actions import VendorActions
 from observe import EventLog, Health, Metrics
@@ -81,6 +82,7 @@ class Core:
     storage: RememberingStorage
     catalogue: Catalogue
     sales: Sales
+    order_search: OrderSearch
     vendor_actions: VendorActions
     depot: Depot
     box: FirmSecurityBox
@@ -116,10 +118,12 @@ async def opened_core(
     try:
         await _own_database(storage, vault, clock)
         storage.start()
+        selling = Sales(storage=storage, vault=vault, clock=clock, random=random, collect_url=settings.collect_url)
         yield Core(
             storage=storage,
             catalogue=Catalogue(storage=storage, vault=vault, clock=clock, random=random),
-            sales=Sales(storage=storage, vault=vault, clock=clock, random=random, collect_url=settings.collect_url),
+            sales=selling,
+            order_search=OrderSearch(storage=storage, vault=vault, sales=selling),
             vendor_actions=VendorActions(storage=storage, vault=vault, clock=clock, random=random),
             depot=Depot(
                 storage=storage,
@@ -193,7 +197,12 @@ def build_application(
     metrics = Metrics(version=version("opendepot"))
     dispatcher = Dispatcher(
         gate_b=GateB(core.catalogue),
-        services=Services(sales=core.sales, vendor_actions=core.vendor_actions, depot=core.depot),
+        services=Services(
+            sales=core.sales,
+            order_search=core.order_search,
+            vendor_actions=core.vendor_actions,
+            depot=core.depot,
+        ),
         events=events,
         metrics=metrics,
         monotonic=monotonic,

@@ -109,6 +109,11 @@ CATALOGUE: Mapping[str, FaultKind] = {
     "PageTokenInvalid": FaultKind(
         element="RequestFault", meaning="The pageToken is none that an answer gave.", mend="Start again without one."
     ),
+    "StateUnknown": FaultKind(
+        element="RequestFault",
+        meaning="There is no such state of licences.",
+        mend="The message names the states; they are written as answers give them.",
+    ),
     "TicketUnknown": FaultKind(
         element="NotFoundFault",
         meaning="There is no such ticket.",

@@ -277,6 +277,20 @@ class OrderView:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class FindOrders:
+    """Up to `limit` orders of a shop whose ids sort after `after` (and before `before`), by id, as `OrderView`s.
+
+    `customer_lookup`: only those of the customer with this keyed hash.
+    """
+
+    shop_id: str
+    after: str
+    limit: int
+    before: str | None = None
+    customer_lookup: bytes | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class FindTickets:
     """The tickets with these keyed hashes of their texts; unknown ones are left out."""
 
@@ -373,6 +387,7 @@ Query = (
     | FindShop
     | ListItems
     | FindOrder
+    | FindOrders
     | FindTickets
     | TraceTicket
     | LoadTransfer

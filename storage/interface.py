@@ -25,6 +25,7 @@ from storage.commands import (
     ChangePreparation,
     Command,
     FindOrder,
+    FindOrders,
     FindShop,
     FindTickets,
     InitialiseServer,
@@ -86,6 +87,8 @@ class Storage(Protocol):
     async def query(self, query: ListItems) -> tuple[Item, ...]: ...
     @overload
     async def query(self, query: FindOrder) -> OrderView | None: ...
+    @overload
+    async def query(self, query: FindOrders) -> tuple[OrderView, ...]: ...
     @overload
     async def query(self, query: FindTickets) -> tuple[TicketView, ...]: ...
     @overload

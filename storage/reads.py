@@ -8,6 +8,7 @@ from storage.commands import (
     ChangePreparation,
     Family,
     FindOrder,
+    FindOrders,
     FindShop,
     FindTickets,
     ListItems,
@@ -27,10 +28,13 @@ from storage.errors import NotInitialised
 from storage.plans import Plan, many, one
 from storage.records import ContainerRow, ContextRow, Counter, Item, LicenseUse, ServerRow, Shop, TransferRow
 
+_LAST_ID = "~"
+"""Sorts behind every id."""
+
 Neighbours = tuple[ContextRow | None, ContextRow | None, ContextRow | None]
 
 
-def plan_query(query: Query) -> Plan[object]:  # noqa: PLR0911 - one for each query
+def plan_query(query: Query) -> Plan[object]:  # noqa: C901, PLR0911 - one for each query
     """The plan that finds the query's own answer (see `storage.interface`)."""
     match query:
         case LoadServer():
@@ -45,6 +49,8 @@ def plan_query(query: Query) -> Plan[object]:  # noqa: PLR0911 - one for each qu
             return _list_items(query)
         case FindOrder():
             return _find_order(query)
+        case FindOrders():
+            return _find_orders(query)
         case FindTickets():
             return _find_tickets(query)
         case TraceTicket():
@@ -160,21 +166,53 @@ def _find_order(query: FindOrder) -> Plan[OrderView | None]:
     if row is None:
         return None
     (ticket,) = yield from many("ticket_by_id", {"ticket_id": row["ticket_id"]})
-    return (yield from _order_view(row, ticket))
-
-
-def _order_view(row: rows.Row, ticket: rows.Row) -> Plan[OrderView]:
     licenses = yield from _license_uses("licenses_of_order", {"order_id": row["order_id"]})
-    renewed = {
-        use.license.extends_license_id or use.license.license_id
-        for use in licenses
-        if use.license.extends_license_id is not None or use.license.generation > 1
-    }
     return OrderView(
         order=rows.order(row),
         ticket=rows.ticket(ticket),
         licenses=licenses,
-        families=(yield from _families(sorted(renewed))),
+        families=(yield from _families(sorted(_renewed(licenses)))),
+    )
+
+
+def _renewed(licenses: Sequence[LicenseUse]) -> set[str]:
+    """The licences that lines have renewed, or renew, by their first lines."""
+    return {
+        use.license.extends_license_id or use.license.license_id
+        for use in licenses
+        if use.license.extends_license_id is not None or use.license.generation > 1
+    }
+
+
+def _find_orders(query: FindOrders) -> Plan[tuple[OrderView, ...]]:
+    name = "orders_after" if query.customer_lookup is None else "orders_of_customer_after"
+    parameters: rows.Parameters = {
+        "shop_id": query.shop_id,
+        "after": query.after,
+        "before": _LAST_ID if query.before is None else query.before,
+        "limit": query.limit,
+    }
+    if query.customer_lookup is not None:
+        parameters["customer_lookup"] = query.customer_lookup
+    orders = list(map(rows.order, (yield from many(name, parameters))))
+    if not orders:
+        return ()
+    lines = yield from _license_uses("lines_of_orders", {"order_ids": [order.order_id for order in orders]})
+    ticket_ids = sorted({order.ticket_id for order in orders})
+    found = yield from many("tickets_by_id", {"ticket_ids": ticket_ids})
+    tickets = {ticket.ticket_id: ticket for ticket in map(rows.ticket, found)}
+    families = yield from _families(sorted(_renewed(lines)))
+    by_order: dict[str, list[LicenseUse]] = {}
+    for line in lines:
+        by_order.setdefault(line.license.order_id, []).append(line)
+    return tuple(
+        OrderView(
+            order=order,
+            ticket=tickets[order.ticket_id],
+            licenses=tuple(by_order[order.order_id]),
+            families=tuple(f for f in families if f.members[0].license.ticket_id == order.ticket_id),
+        )
+        for order in orders
     )
 
 

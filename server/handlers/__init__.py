@@ -9,6 +9,7 @@ from server.handlers.depot.get_ticket import get_ticket
 from server.handlers.sales.cancel_order import cancel_order
 from server.handlers.sales.create_order import create_order
 from server.handlers.sales.create_orders import create_orders
+from server.handlers.sales.find_orders import find_orders
 from server.handlers.sales.get_order import get_order
 from server.handlers.sales.list_items import list_items
 from server.handlers.sales.replace_license import replace_license
@@ -20,6 +21,7 @@ REGISTRY: Mapping[str, Mapping[str, Handler]] = {
         "CreateOrder": create_order,
         "CreateOrders": create_orders,
         "GetOrder": get_order,
+        "FindOrders": find_orders,
         "CancelOrder": cancel_order,
         "WithdrawLicense": withdraw_license,
         "ReplaceLicense": replace_license,

@@ -6,6 +6,7 @@ from typing import Any, Generic, TypeVar
 
 from licensing.depot import Depot
 from licensing.orders import Sales
+from licensing.searching import OrderSearch
 from licensing.vendor_actions import VendorActions
 from server.access import Caller
 
@@ -25,6 +26,7 @@ class Services:
     """The rules, as handlers reach them."""
 
     sales: Sales
+    order_search: OrderSearch
     vendor_actions: VendorActions
     depot: Depot
 

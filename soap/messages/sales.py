@@ -239,6 +239,63 @@ class GetOrderAnswer:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Moment:
+    """A point in time.
+
+    time: Date, time and zone, such as 2026-01-31T12:00:00Z.
+    """
+
+    time: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FindOrdersRequest:
+    """Which orders: those to which all that is given applies.
+
+    order_number: The shop's number of the order.
+    item_number: An article that one of the lines ordered.
+    customer_number: The vendor's number of the customer.
+    license_state: A state that one of the licences has now, such as NotCollected.
+    created_from: Orders recorded then or later.
+    created_to: Orders recorded before then.
+    page_token: nextPageToken of the page before, with the same filters; left out for the first page.
+    """
+
+    order_number: str | None = None
+    item_number: str | None = None
+    customer_number: str | None = None
+    license_state: str | None = None
+    created_from: Moment | None = None
+    created_to: Moment | None = None
+    page_token: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OrderPage:
+    """Some orders, oldest first. A page may hold few, or none, while more follow. An order that stood when
+    the first page was asked for is on exactly one page.
+
+    has_more: Whether a further page follows.
+    next_page_token: What to send for the next page.
+    order: The orders of this page.
+    """
+
+    has_more: bool
+    next_page_token: str | None = None
+    order: tuple[OrderDetails, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FindOrdersAnswer:
+    """The answer to FindOrders.
+
+    page: One page of orders.
+    """
+
+    page: OrderPage
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class CancelOrderRequest:
     """Which order: exactly one of the two names.
 

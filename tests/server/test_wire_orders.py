@@ -95,3 +95,43 @@ async def test_a_large_message_has_an_element_limit_of_its_own(start: Start) -> 
 async def test_a_large_message_of_nobody_is_refused(server: Server) -> None:
     received = await server.post("sales", envelope(orders(1000, padding=1)), identified=False)
     assert (received.status, received.fault()["code"]) == (401, "NotIdentified")
+
+
+def found(server: Server, version: str) -> None:
+    sales = zeep_client(server, "sales", version, server.api_key)
+    line = [{"itemNumber": "EDITOR", "quantity": 1}]
+    orders = [
+        {"transactionId": f"f-{number:03}", "customer": {"name": "A", "customerNumber": "K-1"}, "orderLine": line}
+        for number in range(60)
+    ]
+    sales.CreateOrders(order=orders)
+    first = sales.FindOrders(customerNumber="K-1", licenseState="NotCollected", itemNumber="EDITOR")
+    assert (first.hasMore, len(first.order)) == (True, 50)
+    rest = sales.FindOrders(
+        customerNumber="K-1", licenseState="NotCollected", itemNumber="EDITOR", pageToken=first.nextPageToken
+    )
+    assert (rest.hasMore, sorted(x.transactionId for x in (*first.order, *rest.order))) == (
+        False,
+        sorted(x["transactionId"] for x in orders),
+    )
+    since = {"time": first.order[0].orderTime}
+    assert len(sales.FindOrders(createdFrom=since, createdTo={"time": "2999-01-01T00:00:00Z"}).order) == 50
+    empty = sales.FindOrders(orderNumber="none")
+    assert (empty.hasMore, empty.order) == (False, [])
+
+
+@pytest.mark.parametrize("version", ["11", "12"])
+async def test_zeep_finds_orders(server: Server, version: str) -> None:
+    await asyncio.to_thread(found, server, version)
+
+
+@BOTH
+async def test_what_a_search_refuses(server: Server, version: Version) -> None:
+    for inner, code in (
+        ("<licenseState>Gone</licenseState>", "StateUnknown"),
+        ("<pageToken>AAAA</pageToken>", "PageTokenInvalid"),
+    ):
+        body = envelope(f'<FindOrders xmlns="{SALES}">{inner}</FindOrders>', version=version)
+        received = await server.post("sales", body, version=version)
+        assert (received.fault()["code"], received.fault()["element"]) == (code, "RequestFault")
+        assert received.status == (500 if version is Version.SOAP11 else 400)

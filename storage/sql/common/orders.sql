@@ -127,3 +127,17 @@ UPDATE licenses
 SET item_number = :item_number, product_code = :product_code, quantity = :quantity, generation = :generation,
     options = :options, rules = :rules, withdrawn = :withdrawn
 WHERE license_id = :license_id;
+
+-- name: orders_after
+SELECT order_id, shop_id, transaction_id, order_number, ticket_id, customer_sealed, created_at, customer_lookup
+FROM orders
+WHERE shop_id = :shop_id AND order_id > :after AND order_id < :before
+ORDER BY order_id
+LIMIT :limit;
+
+-- name: orders_of_customer_after
+SELECT order_id, shop_id, transaction_id, order_number, ticket_id, customer_sealed, created_at, customer_lookup
+FROM orders
+WHERE shop_id = :shop_id AND customer_lookup = :customer_lookup AND order_id > :after AND order_id < :before
+ORDER BY order_id
+LIMIT :limit;

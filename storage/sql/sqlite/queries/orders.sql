@@ -44,3 +44,22 @@ SELECT p.license_id, p.serial, p.wanted, p.occupied, p.confirmed
 FROM placements AS p
 WHERE p.license_id IN (SELECT value FROM json_each(:license_ids))
 ORDER BY p.license_id, p.serial;
+
+-- name: lines_of_orders
+SELECT
+    l.license_id, l.order_id, l.line_number, l.ticket_id, l.item_number, l.firm_code, l.product_code, l.quantity,
+    l.generation, l.options, l.extends_license_id, l.withdrawn, l.version, l.created_at,
+    l.previous, l.rules, l.dedicated_serial,
+    CAST(coalesce(sum(p.wanted), 0) AS BIGINT) AS wanted,
+    CAST(coalesce(sum(p.occupied), 0) AS BIGINT) AS occupied,
+    CAST(coalesce(sum(p.confirmed), 0) AS BIGINT) AS confirmed
+FROM licenses AS l
+LEFT JOIN placements AS p ON p.license_id = coalesce(l.extends_license_id, l.license_id)
+WHERE l.order_id IN (SELECT value FROM json_each(:order_ids))
+GROUP BY l.license_id
+ORDER BY l.order_id, l.line_number;
+
+-- name: tickets_by_id
+SELECT ticket_id, lookup, sealed, created_at
+FROM tickets
+WHERE ticket_id IN (SELECT value FROM json_each(:ticket_ids));
