@@ -1,11 +1,14 @@
 """Writes the reference pages that are made of declarations: `make generate`. A test compares them with the files."""
 
 import sys
+import tomllib
 from pathlib import Path
 
 import typer
 from typer.main import get_command
 
+from licensing.lifecycle import ways
+from licensing.placements import LICENSE_STATES, PLACEMENT_STATES
 from server.cli.main import app
 from server.faults import CATALOGUE
 from server.operating.invariants import CHECKS
@@ -14,6 +17,7 @@ from soap import Version
 from soap.faults import Fault
 
 HERE = Path(__file__).parent / "reference"
+SITUATIONS = Path(__file__).parent / "situations.toml"
 
 
 def settings_page() -> str:
@@ -100,11 +104,55 @@ def invariants_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def lifecycle_page() -> str:
+    """Give the page of what can become of a licence: the tables of states, their diagram, and every situation."""
+    lines = [
+        "# What can become of a licence",
+        "",
+        "Made from `licensing/placements.py`, `licensing/lifecycle.py` and `docs/situations.toml` by `make generate`.",
+        "",
+        "No state is stored. It follows from *wanted* (what should be in a container), *occupied* (what may be in it)",
+        "and *confirmed* (what a receipt has shown). [The transfer protocol](../explanation/transfer.md) moves them.",
+        "",
+        "## A licence, and a line of an order",
+        "",
+        "| state | when (the first that holds) | meaning |",
+        "|---|---|---|",
+        *(f"| `{row.state}` | {row.rule} | {row.meaning} |" for row in LICENSE_STATES),
+        "",
+        "## A licence in one container",
+        "",
+        "| state | when (the first that holds) | meaning |",
+        "|---|---|---|",
+        *(f"| `{row.state}` | {row.rule} | {row.meaning} |" for row in PLACEMENT_STATES),
+        "",
+        "```mermaid",
+        "stateDiagram-v2",
+        *(f"    {before or '[*]'} --> {after}: {event}" for before, event, after in ways()),
+        "```",
+        "",
+        "What was returned is as at the start.",
+        "",
+        "## Situations",
+        "",
+        "| situation | operation | fault code | the server | the container | how it is mended | test |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in tomllib.loads(SITUATIONS.read_text(encoding="utf-8"))["situation"]:
+        code = f"`{row['code']}`" if "code" in row else ""
+        lines.append(
+            f"| {row['what']} | {row['operation']} | {code} | {row.get('server', '')} | {row.get('container', '')} "
+            f"| {row['mend']} | `{row['test']}` |"
+        )
+    return "\n".join(lines) + "\n"
+
+
 PAGES = {
     "settings.md": settings_page,
     "fault-codes.md": fault_codes_page,
     "cli.md": cli_page,
     "invariants.md": invariants_page,
+    "lifecycle.md": lifecycle_page,
 }
 
 

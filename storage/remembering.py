@@ -11,7 +11,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from storage.commands import AddItem, AddShop, Command, FindShop, LoadServer, OrderPreparation, PrepareOrder, Query, SetRights
+from storage.commands import (
+    AddItem,
+    AddShop,
+    Command,
+    FindShop,
+    LoadServer,
+    OrderPreparation,
+    PrepareOrder,
+    Query,
+    SetRights,
+)
 from storage.errors import StorageError, StorageUnavailable
 from storage.interface import Storage
 from storage.records import Item, Shop

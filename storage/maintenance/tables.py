@@ -59,7 +59,7 @@ TABLES: tuple[Table, ...] = (
         journal_position=_N,
         sealed_audit_id=Kind.AUDIT_ID,
     ),
-    _table("shops", "shop_id", shop_id=_T, name=_T, active=_F, created_at=_N),
+    _table("shops", "shop_id", shop_id=_T, name=_T, active=_F, created_at=_N, rights=_T),
     _table(
         "credentials",
         "credential_id",
@@ -92,6 +92,7 @@ TABLES: tuple[Table, ...] = (
         ticket_id=_T,
         customer_sealed=_B,
         created_at=_N,
+        customer_lookup=_B,
     ),
     _table(
         "answers",
@@ -120,6 +121,9 @@ TABLES: tuple[Table, ...] = (
         withdrawn=_F,
         version=_N,
         created_at=_N,
+        previous=_T,
+        rules=_T,
+        dedicated_serial=_T,
     ),
     _table("placements", "license_id serial", license_id=_T, serial=_T, wanted=_N, occupied=_N, confirmed=_N),
     _table(
