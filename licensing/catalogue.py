@@ -5,6 +5,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from datetime import datetime
 
+from licensing.allowances import WITHOUT_RULES, Allowances
 from licensing.errors import NameInvalid, NameTaken, OptionInvalid, ShopUnknown
 from licensing.ids import Ids
 from licensing.options import parse_options
@@ -31,7 +32,14 @@ class Catalogue:
         self._ids = Ids(clock=clock, random=random)
 
     async def add_item(
-        self, *, item_number: str, firm_code: int, product_code: int, options: tuple[str, ...] = (), actor: str = "cli"
+        self,
+        *,
+        item_number: str,
+        firm_code: int,
+        product_code: int,
+        options: tuple[str, ...] = (),
+        allowances: Allowances = WITHOUT_RULES,
+        actor: str = "cli",
     ) -> Item:
         """Add an article; `options` as `name=value`. Raises NameInvalid, NameTaken, OptionInvalid."""
         _check_name(item_number, most=64, what="an item number")
@@ -44,7 +52,7 @@ class Catalogue:
             firm_code=firm_code,
             product_code=product_code,
             options=parse_options(options),
-            rules="{}",
+            rules=json.dumps(allowances.rules(), sort_keys=True),
             active=True,
             created_at=now,
         )

@@ -156,6 +156,12 @@ class NothingFree(LicensingError):
     code = "NothingFree"
 
 
+class ReturnRefused(LicensingError):
+    """The item's rules do not allow to give the licence back now."""
+
+    code = "ReturnRefused"
+
+
 class ContextRefused(LicensingError):
     """The context or receipt is not a valid file of a container."""
 
@@ -168,17 +174,24 @@ class ContainerUnregistered(LicensingError):
     code = "ContainerUnregistered"
 
 
-class ServerBehind(LicensingError):
-    """The container holds a step of ours that the server does not know (transfer protocol, section 5)."""
-
-    code = "ServerBehind"
-
-
 class Contended(LicensingError):
     """The rows kept changing under the decision; nothing was written."""
 
     code = "Contended"
     retry = True
+
+
+class JournalUnwritable(LicensingError):
+    """The journal of steps cannot be written, so nothing may be sent."""
+
+    code = "JournalUnwritable"
+    retry = True
+
+
+class JournalDamaged(LicensingError):
+    """A record of the journal is not as it was written."""
+
+    code = "JournalDamaged"
 
 
 class NameTaken(LicensingError):

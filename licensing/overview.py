@@ -71,7 +71,7 @@ def overview_of(uses: Iterable[LicenseUse], *, now: datetime | None = None) -> T
             collected=use.wanted,
             confirmed=use.confirmed,
             free=free(use),
-            actions=("Collect",) if free(use) else (),
+            actions=(*(("Collect",) if free(use) else ()), *(("Return",) if use.wanted else ())),
         )
         for use in uses
     )

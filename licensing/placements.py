@@ -220,4 +220,6 @@ def expiry(license_: License) -> datetime | None:
 
 def free(use: LicenseUse) -> int:
     """Give how many pieces can be collected: room in both sums, wanted and occupied (section 3, step 4)."""
+    if use.license.withdrawn:
+        return 0
     return max(0, use.license.quantity - max(use.wanted, use.occupied))

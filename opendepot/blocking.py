@@ -33,3 +33,19 @@ class BlockingDepotClient:
     def collect(self, ticket: str, container: Container, **options: Any) -> tuple[Collected, ...]:
         """Put a ticket's licences into a container; see `DepotClient.collect`."""
         return self._runner.run(self._client.collect(ticket, container, **options))
+
+    def give_back(self, ticket: str, container: Container, **options: Any) -> tuple[Collected, ...]:
+        """Take a ticket's licences out of a container; see `DepotClient.give_back`."""
+        return self._runner.run(self._client.give_back(ticket, container, **options))
+
+    def get_license_update(self, request: depot.GetLicenseUpdateRequest) -> depot.UpdateResult:
+        """Ask for an update file."""
+        return self._runner.run(self._client.get_license_update(request))
+
+    def return_license(self, request: depot.ReturnLicenseRequest) -> depot.UpdateResult:
+        """Ask for an update file that takes licences out."""
+        return self._runner.run(self._client.return_license(request))
+
+    def confirm_license_update(self, receipt: bytes) -> depot.Confirmation:
+        """Send a receipt."""
+        return self._runner.run(self._client.confirm_license_update(receipt))

@@ -1,6 +1,6 @@
 """The Depot service, as an application or a licensee uses it."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,13 +12,20 @@ MOST_EXPORTS = 5
 """How often a server may ask for a new context before something must be wrong."""
 
 
+AGAIN = frozenset({"ExportAgain", "Healing", "Lost"})
+"""States that a new context leads out of; the last two only with the update that the answer holds."""
+
+Ask = Callable[[bytes], Awaitable[depot.UpdateResult]]
+"""Sends a context with a request."""
+
+
 class SupportNeeded(Exception):
     """The server carries nothing out for this container until the vendor's support has decided about it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Collected:
-    """What a collection did for one firm code: steps imported, and what the container holds now."""
+    """What a collection or a return did for one firm code: steps imported, and what the container holds now."""
 
     firm_code: int
     applied: int
@@ -48,6 +55,11 @@ class DepotClient(ServiceClient):
         answer: depot.ConfirmLicenseUpdateAnswer = await self.call("ConfirmLicenseUpdate", message)
         return answer.confirmation
 
+    async def return_license(self, request: depot.ReturnLicenseRequest) -> depot.UpdateResult:
+        """Ask for an update file that takes licences out."""
+        answer: depot.ReturnLicenseAnswer = await self.call("ReturnLicense", request)
+        return answer.result
+
     async def collect(
         self,
         ticket: str,
@@ -62,30 +74,58 @@ class DepotClient(ServiceClient):
         Raises LookupError for a licence that is not on the ticket, SupportNeeded, `containers.ContainerError`, and what
         `call` raises. It may be repeated at any time: what an interrupted collection left open is finished first.
         """
-        overview = await self.get_ticket(ticket)
-        named = {license_.license_id for license_ in licenses}
-        if named - {x.license_id for x in overview.license}:
-            raise LookupError("the ticket does not have all of the licences that were named; get_ticket lists them")
-        firm_codes = sorted({x.firm_code for x in overview.license if not named or x.license_id in named})
-        firm_of = {x.license_id: x.firm_code for x in overview.license}
-        wanted = {code: [x for x in licenses if firm_of[x.license_id] == code] for code in firm_codes}
-        return tuple([await self._collect_firm(ticket, container, code, wanted[code], user) for code in firm_codes])
+        named = {license_.license_id: license_ for license_ in licenses}
+        firms = await self._firms(ticket, tuple(named))
 
-    async def _collect_firm(
+        def asked(firm_code: int) -> Ask:
+            chosen = tuple(named[name] for name in firms[firm_code] if name in named)
+            return lambda context: self.get_license_update(
+                depot.GetLicenseUpdateRequest(ticket=ticket, license=chosen, context=context, user=user)
+            )
+
+        return tuple([await self._transfer(container, code, asked(code)) for code in sorted(firms)])
+
+    async def give_back(
         self,
         ticket: str,
         container: Container,
-        firm_code: int,
-        licenses: Sequence[depot.LicenseTarget],
-        user: str | None,
-    ) -> Collected:
+        *,
+        licenses: Sequence[depot.LicenseRemainder] = (),
+        user: str | None = None,
+    ) -> tuple[Collected, ...]:
+        """Take a ticket's licences out of a container, so that they can be collected elsewhere.
+
+        `licenses` names some of them, with the quantity that shall remain; left out: nothing remains of any. The pieces
+        are free when the receipt has arrived, which is part of this call. Raises what `collect` raises, and may be
+        repeated like it.
+        """
+        named = {license_.license_id: license_ for license_ in licenses}
+        firms = await self._firms(ticket, tuple(named))
+
+        def asked(firm_code: int) -> Ask:
+            chosen = tuple(named[name] for name in firms[firm_code] if name in named)
+            return lambda context: self.return_license(
+                depot.ReturnLicenseRequest(ticket=ticket, license=chosen, context=context, user=user)
+            )
+
+        return tuple([await self._transfer(container, code, asked(code)) for code in sorted(firms)])
+
+    async def _firms(self, ticket: str, named: Sequence[str]) -> dict[int, list[str]]:
+        """Give the licences of a ticket, or those of them that are named, by firm code."""
+        overview = await self.get_ticket(ticket)
+        if set(named) - {x.license_id for x in overview.license}:
+            raise LookupError("the ticket does not have all of the licences that were named; get_ticket lists them")
+        firms: dict[int, list[str]] = {}
+        for license_ in overview.license:
+            if not named or license_.license_id in named:
+                firms.setdefault(license_.firm_code, []).append(license_.license_id)
+        return firms
+
+    async def _transfer(self, container: Container, firm_code: int, ask: Ask) -> Collected:
+        """Export, ask, import and confirm, until the server has nothing more to say about it."""
         applied, confirmed = 0, False
         for _ in range(MOST_EXPORTS):
-            result = await self.get_license_update(
-                depot.GetLicenseUpdateRequest(
-                    ticket=ticket, license=tuple(licenses), context=container.context(firm_code), user=user
-                )
-            )
+            result = await ask(container.context(firm_code))
             if result.update is not None:
                 imported = container.import_update(result.update)
                 applied += imported.applied
@@ -97,7 +137,7 @@ class DepotClient(ServiceClient):
                     confirmed=confirmed or result.state == "NothingNew",
                     listing=container.listing(firm_code),
                 )
-            if result.state != "ExportAgain":
+            if result.state not in AGAIN or (result.state != "ExportAgain" and result.update is None):
                 raise SupportNeeded(
                     f"the server says {result.state} of container {container.serial}; ask the vendor's support"
                 )

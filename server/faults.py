@@ -137,6 +137,11 @@ CATALOGUE: Mapping[str, FaultKind] = {
         meaning="The licence has fewer pieces free than were asked for.",
         mend="GetTicket says how many are free; return one from another container first.",
     ),
+    "ReturnRefused": FaultKind(
+        element="RuleFault",
+        meaning="The item's rules do not allow to give the licence back now.",
+        mend="Wait until the time that the message names, or ask the vendor.",
+    ),
     "ContextRefused": FaultKind(
         element="RuleFault",
         meaning="The context or receipt is not a valid file of a container.",
@@ -147,16 +152,24 @@ CATALOGUE: Mapping[str, FaultKind] = {
         meaning="The container is not of a kind that proves its own serial, and is not registered.",
         mend="Ask the vendor.",
     ),
-    "ServerBehind": FaultKind(
-        element="ServerFault",
-        blame=Blame.RECEIVER,
-        meaning="The container holds a step of this vendor that the server does not know.",
-        mend="Ask the vendor's support; nothing was changed.",
-    ),
     "Contended": FaultKind(
         element="ServerFault",
         blame=Blame.RECEIVER,
         meaning="Too many requests changed the same licences at once.",
+        mend=_AGAIN,
+        retry=True,
+    ),
+    "JournalUnwritable": FaultKind(
+        element="ServerFault",
+        blame=Blame.RECEIVER,
+        meaning="The journal of steps cannot be written, so no update may leave the server.",
+        mend=_AGAIN,
+        retry=True,
+    ),
+    "QuantityExceeded": FaultKind(
+        element="ServerFault",
+        blame=Blame.RECEIVER,
+        meaning="Another request took the pieces while this one was decided; nothing was written.",
         mend=_AGAIN,
         retry=True,
     ),

@@ -14,10 +14,14 @@ from storage.commands import (
     AlreadyAnswered,
     Applied,
     ApplyTransfer,
+    BlockContainer,
     ChangeLicenses,
+    DecideApproval,
     InitialiseServer,
     Moved,
     OrderNumberTaken,
+    RaiseEpoch,
+    RequestApproval,
     SetRights,
     StoreSigned,
 )
@@ -25,14 +29,25 @@ from storage.errors import QuantityExceeded, StepUnknown
 from storage.outcomes import Withdrawn
 from storage.plans import Plan, ReadEach, many, one, written, written_each
 from storage.reads import load_server
-from storage.records import Counter, Placement, ServerRow
+from storage.records import Approval, Counter, Placement, ServerRow
 
 PlannedCommand = (
-    InitialiseServer | AddItem | AddShop | SetRights | ChangeLicenses | ApplyTransfer | StoreSigned | SealAudit
+    InitialiseServer
+    | AddItem
+    | AddShop
+    | SetRights
+    | ChangeLicenses
+    | ApplyTransfer
+    | StoreSigned
+    | SealAudit
+    | RaiseEpoch
+    | BlockContainer
+    | RequestApproval
+    | DecideApproval
 )
 
 
-def plan_command(command: PlannedCommand) -> Plan[object]:  # noqa: PLR0911 - one for each command
+def plan_command(command: PlannedCommand) -> Plan[object]:  # noqa: C901, PLR0911 - one for each command
     """The plan whose result is the command's own answer; `Withdrawn` when its writes must be taken back."""
     match command:
         case InitialiseServer():
@@ -51,6 +66,14 @@ def plan_command(command: PlannedCommand) -> Plan[object]:  # noqa: PLR0911 - on
             return _store_signed(command)
         case SealAudit():
             return seal_audit(command)
+        case RaiseEpoch():
+            return _raise_epoch(command)
+        case BlockContainer():
+            return _block_container(command)
+        case RequestApproval():
+            return _request_approval(command)
+        case DecideApproval():
+            return _decide_approval(command)
 
 
 def check_write() -> Plan[object]:
@@ -120,9 +143,9 @@ def _raise_versions(license_versions: Mapping[str, int]) -> Plan[None]:
         raise Withdrawn(Moved())
 
 
-def _put_placements(changed: Sequence[Placement]) -> Plan[None]:
+def _put_placements(changed: Sequence[Placement], *, statement: str = "put_placement") -> Plan[None]:
     for placements in waves(changed):
-        fitting = yield from written_each("put_placement", list(map(rows.flat, placements)))
+        fitting = yield from written_each(statement, list(map(rows.flat, placements)))
         if fitting != len(placements):
             raise QuantityExceeded("a placement would exceed the quantity of its licence; read again and decide again")
 
@@ -135,13 +158,25 @@ def _apply_transfer(command: ApplyTransfer) -> Plan[Applied]:
     yield from _raise_versions(command.license_versions)
     if command.context is not None:
         yield from written("add_context", rows.context_parameters(command.context))
-    yield from _put_placements(command.placements)
+    yield from _place(command)
     yield from written_each("add_step", list(map(rows.step_parameters, command.steps)))
     if command.transfer is not None:
         yield from written("add_transfer", rows.transfer_parameters(command.transfer))
+    if command.approval is not None and (yield from written("decide_approval", rows.flat(command.approval))) == 0:
+        raise Withdrawn(Moved())
     if command.audit is not None:
         yield from written("add_audit", rows.flat(command.audit))
     return Applied()
+
+
+def _place(command: ApplyTransfer) -> Plan[None]:
+    """Write what is where, and what that counts."""
+    for license_id, options in sorted(command.options.items()):
+        yield from written("change_license_options", {"license_id": license_id, "options": options})
+    statement = "set_placement" if command.rejoining else "put_placement"
+    yield from _put_placements(command.placements, statement=statement)
+    for movement in command.movements:
+        yield from written("add_movement", rows.flat(movement))
 
 
 def waves(placements: Sequence[Placement]) -> list[list[Placement]]:
@@ -183,3 +218,37 @@ def _store_signed(command: StoreSigned) -> Plan[tuple[bytes, ...]]:
     if len(known) != len(answer):
         raise StepUnknown("the step was never reserved; reserve it before signing")
     return known
+
+
+def _raise_epoch(command: RaiseEpoch) -> Plan[ServerRow | None]:
+    if (yield from written("raise_epoch", {"epoch": command.epoch})):
+        yield from written("add_audit", rows.flat(command.audit))
+    return (yield from load_server())
+
+
+def _block_container(command: BlockContainer) -> Plan[bool]:
+    here: rows.Parameters = {"serial": command.serial}
+    if command.reason is None:
+        yield from written("unblock_container", here)
+    else:
+        at = rows.from_time(command.at)
+        yield from written("block_container", {**here, "reason": command.reason, "at": at})
+    yield from written("touch_containers", here)
+    yield from written("add_audit", rows.flat(command.audit))
+    return True
+
+
+def _request_approval(command: RequestApproval) -> Plan[Approval]:
+    if (yield from written("add_approval", rows.flat(command.approval))):
+        yield from written("add_audit", rows.flat(command.audit))
+    found = yield from one(
+        "newest_approval", {"serial": command.approval.serial, "firm_code": command.approval.firm_code}
+    )
+    return command.approval if found is None else rows.approval(found)
+
+
+def _decide_approval(command: DecideApproval) -> Plan[bool]:
+    if (yield from written("decide_approval", rows.flat(command.approval))) == 0:
+        return False
+    yield from written("add_audit", rows.flat(command.audit))
+    return True

@@ -5,11 +5,13 @@ errors of `storage.errors`. A query reads one consistent snapshot. No transactio
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from storage.audit import AuditQuery, SealAudit
 from storage.records import (
+    Allowance,
+    Approval,
     AuditRow,
     ContainerRow,
     ContextRow,
@@ -18,6 +20,7 @@ from storage.records import (
     Item,
     License,
     LicenseUse,
+    Movement,
     Order,
     Placement,
     Shop,
@@ -130,7 +133,9 @@ class ApplyTransfer:
     `license_versions` still has its version; otherwise answered `Moved`. The stored container row gets version + 1,
     and so does each of those licences. `placements` replace the rows of the same (licence, serial). A placement that
     raises wanted or occupied is written only where the sum over all containers fits the licence's quantity afterwards;
-    otherwise the command fails with `QuantityExceeded`.
+    otherwise the command fails with `QuantityExceeded`. `rejoining` writes the placements whatever the sums are: what a
+    container holds is a fact (transfer protocol, section 5, *server behind*). `options` replaces those of licences
+    that stand in `license_versions`. `approval` is one that is open and decided by this; `Moved` when it no longer is.
     """
 
     container: ContainerRow
@@ -140,6 +145,10 @@ class ApplyTransfer:
     steps: tuple[StepRow, ...]
     transfer: TransferRow | None
     audit: AuditRow | None
+    movements: tuple[Movement, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
+    rejoining: bool = False
+    approval: Approval | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -162,6 +171,43 @@ class StoreSigned:
     serial: str
     firm_code: int
     signed: tuple[tuple[Counter, bytes], ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RaiseEpoch:
+    """Begin a new epoch of the whole server. Answered with the `ServerRow` afterwards; an epoch never falls."""
+
+    epoch: int
+    audit: AuditRow
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BlockContainer:
+    """Let a container get nothing, for any firm code; `reason` None takes the block away. Answered True.
+
+    Decisions about the container that were read before are `Moved`.
+    """
+
+    serial: str
+    reason: str | None
+    at: datetime
+    audit: AuditRow
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RequestApproval:
+    """Ask for a decision about a loss. Answered with the open `Approval` of this container and firm code."""
+
+    approval: Approval
+    audit: AuditRow
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DecideApproval:
+    """Write a decision down that changes nothing else. Answered True, or False when it was not open any more."""
+
+    approval: Approval
+    audit: AuditRow
 
 
 # --- queries and their results --------------------------------------------------------------------------------------
@@ -331,7 +377,7 @@ class LoadTransfer:
     """All that a decision about one container and firm code needs, read as one snapshot.
 
     `context_counter`, `export` are those of the context that arrived; `key` is the request's, None for a receipt;
-    `ticket_lookup` adds a ticket's licences.
+    `ticket_lookup` adds a ticket's licences, `license_ids` others, and `allowances` the rules of items.
     """
 
     serial: str
@@ -340,6 +386,8 @@ class LoadTransfer:
     export: int
     key: bytes | None = None
     ticket_lookup: bytes | None = None
+    license_ids: tuple[str, ...] = ()
+    allowances: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -367,6 +415,59 @@ class TransferView:
     ticket: Ticket | None
     licenses: tuple[LicenseUse, ...]
     placements: tuple[Placement, ...]
+    blocked: bool = False
+    allowances: tuple[Allowance, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FindContainer:
+    """All that support sees of a container: a `ContainerHistory` for each firm code, sorted."""
+
+    serial: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ContainerHistory:
+    """A container and firm code: contexts by arrival, steps in order, audit rows in order, and the licences there."""
+
+    container: ContainerRow
+    blocked: bool
+    contexts: tuple[ContextRow, ...]
+    steps: tuple[StepRow, ...]
+    placements: tuple[Placement, ...]
+    audit: tuple[AuditRow, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ListApprovals:
+    """The open approvals, oldest first."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FindApproval:
+    """An approval by its id, or the newest one of a container and firm code; None when there is none."""
+
+    approval_id: str | None = None
+    serial: str = ""
+    firm_code: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WatchContainers:
+    """Numbers that rise with every change to containers or to what should be in them, by serial and firm code.
+
+    Answered with a `ContainerChanges`; containers that are not known are left out.
+    """
+
+    serials: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ContainerChanges:
+    """The answer to `WatchContainers`."""
+
+    current_epoch: int
+    changes: Mapping[tuple[str, int], int]
 
 
 Command = (
@@ -379,6 +480,10 @@ Command = (
     | ApplyTransfer
     | StoreSigned
     | SealAudit
+    | RaiseEpoch
+    | BlockContainer
+    | RequestApproval
+    | DecideApproval
 )
 Query = (
     LoadServer
@@ -392,4 +497,8 @@ Query = (
     | TraceTicket
     | LoadTransfer
     | AuditQuery
+    | FindContainer
+    | ListApprovals
+    | FindApproval
+    | WatchContainers
 )

@@ -51,6 +51,7 @@ class QuantityExceeded(StorageError):
     """A placement would have raised a sum over the licence's quantity; nothing of that command was written."""
 
     code = "QuantityExceeded"
+    retry = True
 
 
 class StepUnknown(StorageError):

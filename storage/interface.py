@@ -21,14 +21,21 @@ from storage.commands import (
     AlreadyAnswered,
     Applied,
     ApplyTransfer,
+    BlockContainer,
     ChangeLicenses,
     ChangePreparation,
     Command,
+    ContainerChanges,
+    ContainerHistory,
+    DecideApproval,
+    FindApproval,
+    FindContainer,
     FindOrder,
     FindOrders,
     FindShop,
     FindTickets,
     InitialiseServer,
+    ListApprovals,
     ListItems,
     LoadServer,
     LoadTransfer,
@@ -41,14 +48,17 @@ from storage.commands import (
     PrepareChange,
     PrepareOrder,
     Query,
+    RaiseEpoch,
+    RequestApproval,
     SetRights,
     StoreSigned,
     TicketTrace,
     TicketView,
     TraceTicket,
     TransferView,
+    WatchContainers,
 )
-from storage.records import Item, ServerRow, Shop
+from storage.records import Approval, Item, ServerRow, Shop
 
 
 class Storage(Protocol):
@@ -68,6 +78,12 @@ class Storage(Protocol):
     async def execute(self, command: StoreSigned) -> tuple[bytes, ...]: ...
     @overload
     async def execute(self, command: SealAudit) -> Applied | Moved: ...
+    @overload
+    async def execute(self, command: RaiseEpoch) -> ServerRow: ...
+    @overload
+    async def execute(self, command: BlockContainer | DecideApproval) -> bool: ...
+    @overload
+    async def execute(self, command: RequestApproval) -> Approval: ...
     async def execute(self, command: Command) -> object:
         """Carry out one command whole or not at all; the answer is durable when it arrives.
 
@@ -105,6 +121,14 @@ class Storage(Protocol):
     async def query(self, query: FindUnchained) -> tuple[AuditId, ...]: ...
     @overload
     async def query(self, query: ListAudit) -> tuple[AuditEntry, ...]: ...
+    @overload
+    async def query(self, query: FindContainer) -> tuple[ContainerHistory, ...]: ...
+    @overload
+    async def query(self, query: ListApprovals) -> tuple[Approval, ...]: ...
+    @overload
+    async def query(self, query: FindApproval) -> Approval | None: ...
+    @overload
+    async def query(self, query: WatchContainers) -> ContainerChanges: ...
     async def query(self, query: Query) -> object:
         """Answer one query from one consistent snapshot of what was committed."""
         ...

@@ -6,11 +6,16 @@ from storage import rows
 from storage.audit_plans import plan_audit_query
 from storage.commands import (
     ChangePreparation,
+    ContainerChanges,
+    ContainerHistory,
     Family,
+    FindApproval,
+    FindContainer,
     FindOrder,
     FindOrders,
     FindShop,
     FindTickets,
+    ListApprovals,
     ListItems,
     LoadServer,
     LoadTransfer,
@@ -23,10 +28,22 @@ from storage.commands import (
     TicketView,
     TraceTicket,
     TransferView,
+    WatchContainers,
 )
 from storage.errors import NotInitialised
 from storage.plans import Plan, many, one
-from storage.records import ContainerRow, ContextRow, Counter, Item, LicenseUse, ServerRow, Shop, TransferRow
+from storage.records import (
+    Allowance,
+    Approval,
+    ContainerRow,
+    ContextRow,
+    Counter,
+    Item,
+    LicenseUse,
+    ServerRow,
+    Shop,
+    TransferRow,
+)
 
 _LAST_ID = "~"
 """Sorts behind every id."""
@@ -34,7 +51,7 @@ _LAST_ID = "~"
 Neighbours = tuple[ContextRow | None, ContextRow | None, ContextRow | None]
 
 
-def plan_query(query: Query) -> Plan[object]:  # noqa: C901, PLR0911 - one for each query
+def plan_query(query: Query) -> Plan[object]:  # noqa: C901, PLR0911, PLR0912 - one for each query
     """The plan that finds the query's own answer (see `storage.interface`)."""
     match query:
         case LoadServer():
@@ -57,6 +74,14 @@ def plan_query(query: Query) -> Plan[object]:  # noqa: C901, PLR0911 - one for e
             return _trace_ticket(query)
         case LoadTransfer():
             return _load_transfer(query)
+        case FindContainer():
+            return _find_container(query)
+        case ListApprovals():
+            return _list_approvals()
+        case FindApproval():
+            return _find_approval(query)
+        case WatchContainers():
+            return _watch_containers(query)
         case _:
             return plan_audit_query(query)
 
@@ -268,6 +293,15 @@ def _load_transfer(query: LoadTransfer) -> Plan[TransferView]:
         ticket = yield from one("ticket_by_lookup", {"lookup": query.ticket_lookup})
     ticket_id = None if ticket is None else ticket["ticket_id"]
     licenses = yield from _license_uses("licenses_for_transfer", {**here, "ticket_id": ticket_id})
+    if query.license_ids:
+        others = yield from _license_uses("licenses_by_id", {"license_ids": list(query.license_ids)})
+        known = {use.license.license_id: use for use in (*licenses, *others)}
+        licenses = tuple(use for _, use in sorted(known.items()))
+    allowances: tuple[Allowance, ...] = ()
+    if query.allowances:
+        found = yield from many("allowances_for_transfer", {**here, "ticket_id": ticket_id})
+        allowances = tuple(map(rows.allowance, found))
+    blocked = yield from one("blocked_container", {"serial": query.serial})
     placements = yield from many("placements_for_transfer", here)
     return TransferView(
         container=container,
@@ -281,6 +315,53 @@ def _load_transfer(query: LoadTransfer) -> Plan[TransferView]:
         ticket=None if ticket is None else rows.ticket(ticket),
         licenses=licenses,
         placements=tuple(map(rows.placement, placements)),
+        blocked=blocked is not None,
+        allowances=allowances,
+    )
+
+
+def _find_container(query: FindContainer) -> Plan[tuple[ContainerHistory, ...]]:
+    blocked = yield from one("blocked_container", {"serial": query.serial})
+    found = yield from many("containers_of_serial", {"serial": query.serial})
+    histories = []
+    for row in map(rows.container, found):
+        here: rows.Parameters = {"serial": row.serial, "firm_code": row.firm_code}
+        contexts = yield from many("contexts_of_container", here)
+        steps = yield from many("steps_after", {**here, "after_epoch": 0, "after_number": 0})
+        placements = yield from many("placements_for_transfer", here)
+        audit = yield from many("audit_of_subject", {"subject": f"{row.serial}/{row.firm_code}"})
+        histories.append(
+            ContainerHistory(
+                container=row,
+                blocked=blocked is not None,
+                contexts=tuple(map(rows.context, contexts)),
+                steps=tuple(map(rows.step, steps)),
+                placements=tuple(map(rows.placement, placements)),
+                audit=tuple(map(rows.audit, audit)),
+            )
+        )
+    return tuple(histories)
+
+
+def _list_approvals() -> Plan[tuple[Approval, ...]]:
+    found = yield from many("open_approvals", {})
+    return tuple(map(rows.approval, found))
+
+
+def _find_approval(query: FindApproval) -> Plan[Approval | None]:
+    if query.approval_id is not None:
+        row = yield from one("approval_by_id", {"approval_id": query.approval_id})
+    else:
+        row = yield from one("newest_approval", {"serial": query.serial, "firm_code": query.firm_code})
+    return None if row is None else rows.approval(row)
+
+
+def _watch_containers(query: WatchContainers) -> Plan[ContainerChanges]:
+    server = yield from load_server()
+    found = yield from many("container_changes", {"serials": list(query.serials)})
+    return ContainerChanges(
+        current_epoch=0 if server is None else server.current_epoch,
+        changes={(row["serial"], row["firm_code"]): row["changes"] for row in found},
     )
 
 

@@ -157,6 +157,8 @@ class ContainerRow:
     `confirmed` is the point up to which receipts have arrived and `end` the end of the chain; `confirmed_state` and
     `end_state` are the vendor states there, as canonical listings of the container format. `base` is the counter of
     the last reset, `epoch` the epoch of the chain. `newest_export` and `newest_nonce` name the newest context.
+    `healing_export`, `healing_nonce` name the context that the reset of an accepted copy, or the removal from a lost
+    container, was bound to; None: there is no such step. `contact_epoch` is the server's epoch at the newest context.
     """
 
     serial: str
@@ -173,6 +175,10 @@ class ContainerRow:
     end_state: bytes
     newest_export: int
     newest_nonce: bytes
+    healing_export: int | None = None
+    healing_nonce: bytes | None = None
+    lost_at: datetime | None = None
+    contact_epoch: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -220,6 +226,43 @@ class TransferRow:
     from_counter: Counter
     to_counter: Counter
     created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Movement:
+    """Pieces that left a container in a way that the rules of items count: `kind` Return or Restore."""
+
+    license_id: str
+    serial: str
+    kind: str
+    quantity: int
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Allowance:
+    """A licence's rules, as its item has them (JSON text), and what was counted against them so far."""
+
+    license_id: str
+    rules: str
+    returns: int
+    returned_at: datetime | None
+    restores: int
+    restored_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Approval:
+    """A loss that somebody has to decide about: `state` Open, Approved or Denied."""
+
+    approval_id: str
+    serial: str
+    firm_code: int
+    ticket_id: str
+    state: str
+    requested_at: datetime
+    decided_at: datetime | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from storage.records import (
+    Allowance,
+    Approval,
     AuditRow,
     ContainerRow,
     ContextRow,
@@ -13,6 +15,7 @@ from storage.records import (
     License,
     LicenseUse,
     Mark,
+    Movement,
     Order,
     Placement,
     ServerRow,
@@ -33,7 +36,7 @@ class Row(Protocol):
 
 
 Parameters = dict[str, str | int | bytes | list[str] | None]
-Flat = AuditRow | Credential | Item | License | Order | Placement | Shop | StoredAnswer | Ticket
+Flat = Approval | AuditRow | Credential | Item | License | Movement | Order | Placement | Shop | StoredAnswer | Ticket
 
 _START = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -79,6 +82,10 @@ def container_parameters(record: ContainerRow) -> Parameters:
         "end_state": record.end_state,
         "newest_export": record.newest_export,
         "newest_nonce": record.newest_nonce,
+        "healing_export": record.healing_export,
+        "healing_nonce": record.healing_nonce,
+        "lost_at": None if record.lost_at is None else from_time(record.lost_at),
+        "contact_epoch": record.contact_epoch,
     }
 
 
@@ -254,7 +261,52 @@ def container(row: Row) -> ContainerRow:
         end_state=row["end_state"],
         newest_export=row["newest_export"],
         newest_nonce=row["newest_nonce"],
+        healing_export=row["healing_export"],
+        healing_nonce=row["healing_nonce"],
+        lost_at=_time_or_none(row["lost_at"]),
+        contact_epoch=row["contact_epoch"],
     )
+
+
+def allowance(row: Row) -> Allowance:
+    """A licence's rules and what was counted against them."""
+    return Allowance(
+        license_id=row["license_id"],
+        rules=row["rules"],
+        returns=row["returns"],
+        returned_at=_time_or_none(row["returned_at"]),
+        restores=row["restores"],
+        restored_at=_time_or_none(row["restored_at"]),
+    )
+
+
+def approval(row: Row) -> Approval:
+    """A loss that somebody has to decide, or has decided, about."""
+    return Approval(
+        approval_id=row["approval_id"],
+        serial=row["serial"],
+        firm_code=row["firm_code"],
+        ticket_id=row["ticket_id"],
+        state=row["state"],
+        requested_at=to_time(row["requested_at"]),
+        decided_at=_time_or_none(row["decided_at"]),
+        reason=row["reason"],
+    )
+
+
+def audit(row: Row) -> AuditRow:
+    """An audit row."""
+    return AuditRow(
+        at=to_time(row["at"]),
+        actor=row["actor"],
+        action=row["action"],
+        subject=row["subject"],
+        details=row["details"],
+    )
+
+
+def _time_or_none(value: int | None) -> datetime | None:
+    return None if value is None else to_time(value)
 
 
 def context(row: Row) -> ContextRow:

@@ -65,7 +65,17 @@ def _late(case: Case) -> bool:
 
 
 def _server_behind(case: Case) -> bool:
-    """2d: off the chain, but its last step is ours and fits."""
+    """2d: off the chain and ahead of the confirmed point, but its last step is ours and fits."""
+    return case.context.counter > case.container.confirmed and _ours(case)
+
+
+def _forgotten(case: Case) -> bool:
+    """2c, after a restore: a delayed context from a step that the server no longer knows, behind a newer one."""
+    context, container = case.context, case.container
+    return context.counter < container.confirmed and context.export < container.newest_export and _ours(case)
+
+
+def _ours(case: Case) -> bool:
     last, context = case.context.last_step, case.context
     if last is None:
         return False
@@ -83,6 +93,7 @@ RULES: tuple[tuple[Callable[[Case], bool], Verdict], ...] = (
     (_two_copies, Verdict.TWO_COPIES),
     (_on_chain, Verdict.RECEIPT),
     (_late, Verdict.LATE),
+    (_forgotten, Verdict.LATE),
     (_server_behind, Verdict.SERVER_BEHIND),
     (lambda _: True, Verdict.UNKNOWN),
 )

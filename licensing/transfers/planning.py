@@ -3,11 +3,12 @@
 Pure: values in, a `Plan` out. `licensing.depot` writes it with one command.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from containers import (
+    START,
     Context,
     Counter,
     Seen,
@@ -20,11 +21,12 @@ from containers import (
     render_step,
 )
 from containers.states import state_digest
+from licensing.allowances import check_return
 from licensing.errors import LicenseRepeated, LicenseUnknown, LicensingError, MixedFirmCodes, NothingFree
 from licensing.transfers.chain import Wanted, states_from_confirmed, vendor_state
 from licensing.transfers.judgement import newest
 from storage.commands import TransferView
-from storage.records import ContainerRow, LicenseUse, Placement, StepRow
+from storage.records import ContainerRow, LicenseUse, Mark, Movement, Placement, StepRow
 
 _ALL_ELSEWHERE = "every piece is in another container; GetTicket says where things stand"
 
@@ -39,20 +41,31 @@ class Target:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
-    """What to write. `refusal`: the wish was refused, and what is here is the rest."""
+    """What to write. `refusal`: the wish was refused, and what is here is the rest.
+
+    `event` names in the audit what happened where it is not the request itself. See `ApplyTransfer` for the others.
+    """
 
     container: ContainerRow
     placements: tuple[Placement, ...] = ()
     steps: tuple[StepRow, ...] = ()
     refusal: LicensingError | None = None
+    movements: tuple[Movement, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
+    rejoining: bool = False
+    event: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wish:
-    """Licences of one ticket and their targets; no targets: all licences of the context's firm code."""
+    """Licences of one ticket and their targets; no targets: all licences of the context's firm code.
+
+    A wish that `lowers` gives back: a target left out is 0, and nothing is raised; any other never lowers.
+    """
 
     ticket_id: str
     targets: tuple[Target, ...]
+    lowers: bool = False
 
 
 def seen_only(container: ContainerRow, context: Context) -> ContainerRow:
@@ -61,9 +74,27 @@ def seen_only(container: ContainerRow, context: Context) -> ContainerRow:
     return replace(container, newest_export=export, newest_nonce=nonce)
 
 
+def settled(container: ContainerRow) -> ContainerRow:
+    """Give the row of a container whose mark is over."""
+    return replace(container, mark=Mark.OK, healing_export=None, healing_nonce=None, lost_at=None)
+
+
+def asked_state(wanted: Mapping[str, int], uses: Iterable[LicenseUse], end_state: bytes) -> State:
+    """Give the state that the records ask for, and the entries at the end of the chain that no record is about.
+
+    Such entries came back with a container after the server was restored: they are kept until somebody decides.
+    """
+    uses = tuple(uses)
+    known = {use.license.license_id for use in uses}
+    kept = tuple(entry for entry in parse_state(end_state) if entry.license_id not in known)
+    return tuple(sorted((*vendor_state(wanted, uses), *kept), key=lambda entry: entry.license_id))
+
+
 def plan_receipt(container: ContainerRow, context: Context, view: TransferView) -> Plan:
     """Take a context as a receipt for all steps up to it: the confirmed point moves, pieces become free (section 5)."""
     row = seen_only(container, context)
+    if context.export > container.newest_export:
+        row = replace(row, contact_epoch=view.current_epoch)
     if context.counter != container.confirmed:
         row = replace(row, confirmed=context.counter, confirmed_state=render_state(context.listing))
     wanted = Wanted(quantities={placement.license_id: placement.wanted for placement in view.placements})
@@ -72,41 +103,86 @@ def plan_receipt(container: ContainerRow, context: Context, view: TransferView) 
     return Plan(container=row, placements=placements)
 
 
-def plan_update(container: ContainerRow, context: Context, view: TransferView, wish: Wish, *, now: datetime) -> Plan:
+def plan_update(
+    container: ContainerRow, context: Context, view: TransferView, wish: Wish | None, *, now: datetime
+) -> Plan:
     """Take a receipt, then put the vendor's difference and the wish behind what is reserved (section 3)."""
     receipt = plan_receipt(container, context, view)
     row = receipt.container
     before = {placement.license_id: placement.wanted for placement in view.placements}
-    builder = _Steps(row=row, now=now)
-    if row.epoch < view.current_epoch:
-        builder.reset(view.current_epoch, vendor_state(before, view.licenses))
-    else:
-        builder.change(vendor_state(before, view.licenses))
+    builder = _caught_up(row, view, before, now=now)
     after, refusal = before, None
     try:
-        targets = _targets(receipt, view, wish, before)
-        if not any(targets.values()) and not builder.leads_somewhere(context):
+        targets = {} if wish is None else _targets(receipt, view, wish, before, now=now)
+        raises = wish is not None and not wish.lowers
+        if raises and not any(targets.values()) and not builder.leads_somewhere(context):
             raise NothingFree(_ALL_ELSEWHERE)
         after = {**before, **targets}
-        builder.change(vendor_state(after, view.licenses))
+        builder.change(asked_state(after, view.licenses, row.end_state))
     except LicensingError as error:
         refusal = error
+    if row.end == START and not builder.state:
+        # Nothing was ever given to this container, and nothing is now: an empty step would say nothing.
+        return replace(receipt, refusal=refusal)
+    return _planned(builder, row, view, before=before, after=after, now=now, refusal=refusal)
+
+
+def plan_push(container: ContainerRow, view: TransferView, *, now: datetime) -> Plan:
+    """Put the vendor's difference behind what is reserved, without a fresh context."""
+    before = {placement.license_id: placement.wanted for placement in view.placements}
+    builder = _caught_up(container, view, before, now=now)
+    if container.end == START and not builder.state:
+        return Plan(container=container)
+    return _planned(builder, container, view, before=before, after=before, now=now)
+
+
+def _caught_up(row: ContainerRow, view: TransferView, before: Mapping[str, int], *, now: datetime) -> "Steps":
+    """Give a chain with the vendor's difference at its end: a reset where its epoch is an older one."""
+    builder = Steps(row=row, now=now)
+    state = asked_state(before, view.licenses, row.end_state)
+    if row.epoch < view.current_epoch:
+        builder.reset(view.current_epoch, state)
+    else:
+        builder.change(state)
+    return builder
+
+
+def _planned(
+    builder: "Steps",
+    row: ContainerRow,
+    view: TransferView,
+    *,
+    before: Mapping[str, int],
+    after: Mapping[str, int],
+    now: datetime,
+    refusal: LicensingError | None = None,
+) -> Plan:
     states = [*states_from_confirmed(row, view.steps), *(parse_state(step.state_after) for step in builder.steps)]
     placements = Wanted(quantities=after).placements(
         serial=row.serial, states=states, before=view.placements, known=view.licenses
+    )
+    movements = tuple(
+        Movement(license_id=license_id, serial=row.serial, kind="Return", quantity=there - after[license_id], at=now)
+        for license_id, there in sorted(before.items())
+        if after[license_id] < there
     )
     return Plan(
         container=builder.row,
         placements=placements,
         steps=tuple(builder.steps),
         refusal=refusal,
+        movements=movements,
     )
 
 
-def _targets(receipt: Plan, view: TransferView, wish: Wish, before: dict[str, int]) -> dict[str, int]:
+def _targets(
+    receipt: Plan, view: TransferView, wish: Wish, before: Mapping[str, int], *, now: datetime
+) -> dict[str, int]:
     """Give the quantity that each wished licence shall have here afterwards. Raises the wish's refusal."""
     uses = {use.license.license_id: use for use in view.licenses}
     chosen = _chosen(receipt.container, view.licenses, wish)
+    if wish.lowers:
+        return _remainders(chosen, view, uses, before, now=now)
     known = {placement.license_id: placement for placement in view.placements}
     here = known | {placement.license_id: placement for placement in receipt.placements}
     found: dict[str, int] = {}
@@ -126,21 +202,43 @@ def _targets(receipt: Plan, view: TransferView, wish: Wish, before: dict[str, in
     return found
 
 
+def _remainders(
+    chosen: Iterable[Target],
+    view: TransferView,
+    uses: Mapping[str, LicenseUse],
+    before: Mapping[str, int],
+    *,
+    now: datetime,
+) -> dict[str, int]:
+    """Give what shall remain of each licence that is here. Raises ReturnRefused."""
+    allowances = {allowance.license_id: allowance for allowance in view.allowances}
+    found: dict[str, int] = {}
+    for place, target in enumerate(chosen, start=1):
+        there = before.get(target.license_id, 0)
+        remainder = min(there, target.quantity or 0)
+        if remainder < there:
+            ordered_at = uses[target.license_id].license.created_at
+            check_return(allowances[target.license_id], ordered_at=ordered_at, now=now, path=f"license[{place}]")
+        found[target.license_id] = remainder
+    return {license_id: remainder for license_id, remainder in found.items() if license_id in before}
+
+
 def _chosen(row: ContainerRow, uses: Sequence[LicenseUse], wish: Wish) -> tuple[Target, ...]:
     own = {use.license.license_id: use.license for use in uses if use.license.ticket_id == wish.ticket_id}
     if not wish.targets:
-        # A withdrawn licence is no target, but what is left of it here leaves with the file.
+        # A withdrawn licence is no target of a collection, but what is left of it here leaves with the file.
         of_firm = [license_ for license_ in own.values() if license_.firm_code == row.firm_code]
         if not of_firm:
             raise MixedFirmCodes(
                 "the ticket has no licence for the firm code of the context; export one for a firm code of the ticket",
                 path="context",
             )
-        return tuple(Target(license_id=license_.license_id) for license_ in of_firm if not license_.withdrawn)
+        wanted = [license_ for license_ in of_firm if wish.lowers or not license_.withdrawn]
+        return tuple(Target(license_id=license_.license_id) for license_ in wanted)
     for place, target in enumerate(wish.targets, start=1):
         path = f"license[{place}]/licenseId"
         license_ = own.get(target.license_id)
-        if license_ is None or license_.withdrawn:
+        if license_ is None or (license_.withdrawn and not wish.lowers):
             raise LicenseUnknown("the ticket has no such licence; GetTicket lists its licences", path=path)
         if license_.firm_code != row.firm_code:
             raise MixedFirmCodes(
@@ -165,18 +263,18 @@ def _most(use: LicenseUse, counted: Placement | None, here: Placement | None) ->
     return max(0, min(room_wanted, room_occupied))
 
 
-class _Steps:
+class Steps:
     """Puts steps at the end of a chain. A step is made only where the state changes."""
 
     def __init__(self, *, row: ContainerRow, now: datetime) -> None:
         self.row = row
         self.steps: list[StepRow] = []
         self._now = now
-        self._state: State = parse_state(row.end_state)
+        self.state: State = parse_state(row.end_state)
 
     def leads_somewhere(self, context: Context) -> bool:
         """Whether steps wait for the container that change what it holds."""
-        return context.counter < Counter(*self.row.end) and bool(context.listing or self._state)
+        return context.counter < Counter(*self.row.end) and bool(context.listing or self.state)
 
     def reset(self, epoch: int, state: State) -> None:
         """Begin a new epoch with the whole state."""
@@ -186,9 +284,9 @@ class _Steps:
 
     def change(self, state: State) -> None:
         """Go to another state by a delta."""
-        if state == self._state:
+        if state == self.state:
             return
-        put, remove = diff_states(self._state, state)
+        put, remove = diff_states(self.state, state)
         end = Counter(*self.row.end)
         self._append(StepKind.DELTA, Counter(end.epoch, end.number + 1), state, put=put, remove=remove)
 
@@ -199,7 +297,7 @@ class _Steps:
             kind=kind,
             from_counter=Counter(*self.row.end),
             to_counter=to,
-            digest_before=state_digest(self._state),
+            digest_before=state_digest(self.state),
             digest_after=state_digest(state),
             seen=Seen(export=self.row.newest_export, nonce=self.row.newest_nonce),
             issued=self._now,
@@ -222,5 +320,5 @@ class _Steps:
                 issued_at=self._now,
             )
         )
-        self._state = state
+        self.state = state
         self.row = replace(self.row, end=to, end_state=listing)

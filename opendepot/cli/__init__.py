@@ -1,11 +1,13 @@
-"""The verbs of the licensee's machine: `opendepot container ...` and `opendepot collect`."""
+"""The verbs of the licensee's machine: `opendepot container`, `collect`, `give-back`, `offline`."""
 
 import typer
 
-from opendepot.cli import collect, container
+from opendepot.cli import collect, container, offline
 
 
 def add_to(app: typer.Typer) -> None:
     """Put the verbs into a command line."""
     app.add_typer(container.app, name="container")
     app.command("collect")(collect.collect)
+    app.command("give-back")(collect.give_back)
+    app.add_typer(offline.app, name="offline")

@@ -1,5 +1,6 @@
-"""`opendepot collect`: ticket to licences, online."""
+"""`opendepot collect` and `opendepot give-back`: ticket to licences and back, online."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -7,18 +8,36 @@ import typer
 
 from opendepot.blocking import BlockingDepotClient
 from opendepot.cli.container import opened
+from opendepot.depot import Collected
+
+UrlOption = Annotated[str, typer.Option(help="The server's public URL, such as https://licences.example.com.")]
+TicketOption = Annotated[str, typer.Option(help="The ticket.")]
 
 
 def collect(
-    url: Annotated[str, typer.Option(help="The server's public URL, such as https://licences.example.com.")],
-    ticket: Annotated[str, typer.Option(help="The ticket.")],
+    url: UrlOption,
+    ticket: TicketOption,
     container: Annotated[Path, typer.Option(help="The container's file; `opendepot container create` makes one.")],
 ) -> None:
     """Collect all free licences of a ticket into a container: context, update, import, receipt."""
     target = opened(container)
     with BlockingDepotClient(url) as depot:
-        collected = depot.collect(ticket, target)
-    for firm in collected:
+        _say(depot.collect(ticket, target))
+
+
+def give_back(
+    url: UrlOption,
+    ticket: TicketOption,
+    container: Annotated[Path, typer.Option(help="The container's file.")],
+) -> None:
+    """Take all licences of a ticket out of a container, so that they can be collected elsewhere."""
+    target = opened(container)
+    with BlockingDepotClient(url) as depot:
+        _say(depot.give_back(ticket, target))
+
+
+def _say(transferred: Iterable[Collected]) -> None:
+    for firm in transferred:
         confirmed = "confirmed" if firm.confirmed else "not confirmed yet: run the same command again"
         typer.echo(f"firm code {firm.firm_code}: {firm.applied} step(s) imported, {confirmed}")
         for entry in firm.listing:

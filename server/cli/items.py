@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from licensing.allowances import Allowances
 from server.cli.common import ConfigOption, JsonOption, print_json, with_config
 
 app = typer.Typer(no_args_is_help=True, help="The vendor's articles.")
@@ -13,6 +14,7 @@ app = typer.Typer(no_args_is_help=True, help="The vendor's articles.")
 @app.command()
 def add(
     number: Annotated[str, typer.Argument(metavar="NUMBER", help="The article number that shops order by.")],
+    *,
     firm_code: Annotated[int, typer.Option(help="The vendor's firm code.")],
     product_code: Annotated[int, typer.Option(help="The product code.")],
     option: Annotated[
@@ -23,13 +25,30 @@ def add(
             show_default=False,
         ),
     ] = None,
+    returns: Annotated[
+        int | None, typer.Option(help="How often a licence may be given back; left out: always.", show_default=False)
+    ] = None,
+    return_days: Annotated[
+        int | None,
+        typer.Option(help="Days after which it may be given back once more.", show_default=False),
+    ] = None,
+    restores: Annotated[int, typer.Option(help="How often a lost container is replaced without an approval.")] = 0,
+    restore_days: Annotated[
+        int | None,
+        typer.Option(help="Days after which it is replaced without an approval once more.", show_default=False),
+    ] = None,
     config: ConfigOption = None,
 ) -> None:
     """Add an article."""
+    allowances = Allowances(returns=returns, return_days=return_days, restores=restores, restore_days=restore_days)
     item = with_config(
         config,
         lambda core: core.catalogue.add_item(
-            item_number=number, firm_code=firm_code, product_code=product_code, options=tuple(option or ())
+            item_number=number,
+            firm_code=firm_code,
+            product_code=product_code,
+            options=tuple(option or ()),
+            allowances=allowances,
         ),
     )
     typer.echo(f"added item {item.item_number}")

@@ -6,6 +6,7 @@ from server.handlers.base import Handler
 from server.handlers.depot.confirm_license_update import confirm_license_update
 from server.handlers.depot.get_license_update import get_license_update
 from server.handlers.depot.get_ticket import get_ticket
+from server.handlers.depot.return_license import return_license
 from server.handlers.sales.cancel_order import cancel_order
 from server.handlers.sales.create_order import create_order
 from server.handlers.sales.create_orders import create_orders
@@ -31,6 +32,7 @@ REGISTRY: Mapping[str, Mapping[str, Handler]] = {
         "GetTicket": get_ticket,
         "GetLicenseUpdate": get_license_update,
         "ConfirmLicenseUpdate": confirm_license_update,
+        "ReturnLicense": return_license,
     },
 }
 

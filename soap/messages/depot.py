@@ -106,8 +106,9 @@ class UpdateResult:
     """An update file, or why there is none.
 
     state: Done: import the update, then send the receipt. NothingNew: the container holds it already.
-        ExportAgain: import the update if there is one, then ask again with a new context. Marked, Healing,
-        Lost: support has to decide about this container. More states may come.
+        ExportAgain: import the update if there is one, then ask again with a new context. Healing, Lost: the
+        same, with the update that brings the container back. Marked, Blocked: support has to decide about
+        this container. More states may come.
     update: The update file, to be imported into the container.
     """
 
@@ -140,8 +141,9 @@ class Confirmation:
     """What a receipt confirmed.
 
     state: Confirmed: all that was sent has arrived. Open: a step that was sent has not arrived yet; ask with
-        GetLicenseUpdate. ExportAgain: the receipt is older than one that came before; export again. Marked,
-        Healing, Lost: support has to decide about this container. More states may come.
+        GetLicenseUpdate. ExportAgain: the receipt is older than one that came before; export again. Healing,
+        Lost: the step that brings the container back has not arrived yet; ask with GetLicenseUpdate. Marked:
+        support has to decide about this container. More states may come.
     serial: The container that the receipt came from.
     """
 
@@ -157,6 +159,54 @@ class ConfirmLicenseUpdateAnswer:
     """
 
     confirmation: Confirmation
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RemainingQuantity:
+    """A quantity that shall remain in a container.
+
+    quantity: How many, 0 to 1000000. Never raises what the container holds.
+    """
+
+    quantity: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LicenseRemainder:
+    """A licence and how many of it shall remain in the container.
+
+    license_id: The licence.
+    remainder: How many shall remain; left out: none.
+    """
+
+    license_id: str
+    remainder: RemainingQuantity | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReturnLicenseRequest:
+    """Asks for an update file that takes licences out of a container.
+
+    ticket: The ticket.
+    license: Which licences; left out: all licences of the ticket for the firm code of the context.
+    context: The context file that the container has just exported.
+    user: The staff member that returns, for the history that the manager sees.
+    """
+
+    ticket: str
+    context: bytes
+    license: tuple[LicenseRemainder, ...] = ()
+    user: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReturnLicenseAnswer:
+    """The answer to ReturnLicense.
+
+    result: The update file, or why there is none. The pieces are free when the receipt has arrived.
+    """
+
+    result: UpdateResult
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,14 +1,12 @@
 """Each refusal and each state of an answer of the Depot."""
 
 import shutil
-import sqlite3
-from contextlib import closing
 from typing import Any
 
 import pytest
 from rules import FIRM, OTHER_FIRM, World, held
 
-import licensing.depot
+import licensing.transfers.carrying
 from containers import ContainerError
 from licensing.errors import (
     ContainerUnregistered,
@@ -18,11 +16,9 @@ from licensing.errors import (
     LicenseUnknown,
     MixedFirmCodes,
     NothingFree,
-    ServerBehind,
     TicketUnknown,
 )
 from licensing.transfers.planning import Target
-from storage import open_storage
 from storage.commands import ApplyTransfer, Moved
 
 NO_TICKET = "00000-00000-00000-00000-00000"
@@ -98,7 +94,7 @@ async def test_files_that_are_no_context(world: World) -> None:
 
 async def test_a_serial_that_its_key_does_not_prove(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     order, container = await world.order(), world.container()
-    monkeypatch.setattr(licensing.depot, "software_serial", lambda _key: "3-4019155")
+    monkeypatch.setattr(licensing.transfers.carrying, "software_serial", lambda _key: "3-4019155")
     with pytest.raises(ContainerUnregistered):
         await world.ask(order, container.context(FIRM))
 
@@ -127,27 +123,6 @@ async def test_occupied_falls_and_confirmed_rises_at_the_receipt_only(world: Wor
     details = await world.depot().show_ticket(order.ticket)
     assert [(p.state, p.mark, p.serial) for p in details.placements] == [("Confirmed", "ok", container.serial)]
     assert details.ending == order.ticket[-5:]
-
-
-async def test_a_server_that_was_put_back_is_behind_and_changes_nothing(world: World) -> None:
-    order, container = await world.order(3), world.container()
-    container.import_update((await world.ask(order, container.context(FIRM), (0, 1))).update or b"")
-    await world.confirm(container.context(FIRM))
-    with (
-        closing(sqlite3.connect(world.folder / "depot.db")) as now,
-        closing(sqlite3.connect(world.folder / "backup.db")) as backup,
-    ):
-        now.backup(backup)
-    container.import_update((await world.ask(order, container.context(FIRM), (0, 2))).update or b"")
-    old = await open_storage(world.folder / "backup.db")
-    try:
-        with pytest.raises(ServerBehind) as refused:
-            await world.depot(old).get_license_update(ticket=order.ticket, targets=(), context=container.context(FIRM))
-        assert refused.value.path == "context"
-        with pytest.raises(ServerBehind):
-            await world.depot(old).confirm_license_update(receipt=container.context(FIRM))
-    finally:
-        await old.close()
 
 
 async def test_a_marked_container_gets_the_same_file_for_the_same_request_and_nothing_else(world: World) -> None:

@@ -9,9 +9,9 @@ import pytest
 from rules import FIRM, World, held
 
 from containers import Container, ContainerError, SoftwareBox, read_context, read_update
-from licensing.depot import OFF_LOOP_BYTES
-from licensing.errors import NothingFree, ServerBehind
+from licensing.errors import NothingFree
 from licensing.orders import OrderLine, OrderReceipt, OrderRequest
+from licensing.transfers.carrying import OFF_LOOP_BYTES
 from storage import open_storage
 from storage.commands import InitialiseServer, StoreSigned
 
@@ -37,11 +37,11 @@ async def test_a_fault_in_the_wish_keeps_the_receipt_and_the_vendor_s_difference
     assert world.sql("SELECT count(*) FROM steps") == [(3,)], "and is made once"
 
 
-async def test_a_fault_of_a_new_container_keeps_its_beginning(world: World) -> None:
+async def test_a_fault_of_a_new_container_leaves_no_empty_step(world: World) -> None:
     order, container = await world.order(1), world.container()
     with pytest.raises(NothingFree):
         await world.ask(order, container.context(FIRM), (0, 2))
-    assert world.sql("SELECT kind, number FROM steps") == [("Reset", 1)]
+    assert world.sql("SELECT kind, number FROM steps") == []
     await collected(world, container, order, 1)
     assert world.sql("SELECT kind, number FROM steps ORDER BY number") == [("Reset", 1), ("Delta", 2)]
 
@@ -190,19 +190,6 @@ async def test_a_container_of_another_vendor_is_marked_and_nothing_is_stored_for
     assert (await world.ask(await world.order(1), container.context(FIRM))).state == "Marked"
     assert world.sql("SELECT mark FROM containers") == [("marked",)]
     assert world.sql("SELECT count(*) FROM steps") == [(0,)]
-
-
-async def test_a_server_that_lost_everything_is_behind_and_stores_nothing(world: World) -> None:
-    order, container = await world.order(1), world.container()
-    await collected(world, container, order, 1)
-    storage = await open_storage(world.folder / "empty.db")
-    try:
-        await storage.execute(InitialiseServer(epoch=1, key_fingerprint=b"f", at=world.now))
-        with pytest.raises(ServerBehind) as refused:
-            await world.depot(storage).confirm_license_update(receipt=container.context(FIRM))
-        assert refused.value.path == "receipt"
-    finally:
-        await storage.close()
 
 
 ACTIONS = ("the first file", "the second file", "a successor")

@@ -18,6 +18,7 @@ LOCAL_ONLY = {
     "ShopUnknown",
     "VaultError",
     "AuditHeadInvalid",
+    "JournalDamaged",
 }
 """Refusals of the command line, and a broken key: none of them can be mended by a caller of the services."""
 

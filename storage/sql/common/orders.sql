@@ -87,7 +87,7 @@ ORDER BY p.license_id, p.serial;
 SELECT
     c.serial, c.firm_code, c.kind, c.public_key, c.version, c.mark, c.epoch, c.base_epoch, c.base_number,
     c.confirmed_epoch, c.confirmed_number, c.confirmed_state, c.end_epoch, c.end_number, c.end_state,
-    c.newest_export, c.newest_nonce
+    c.newest_export, c.newest_nonce, c.healing_export, c.healing_nonce, c.lost_at, c.contact_epoch
 FROM containers AS c
 WHERE (c.serial, c.firm_code) IN (
     SELECT p.serial, l.firm_code

@@ -14,3 +14,6 @@ UPDATE server SET write_checks = write_checks + 1;
 
 -- name: add_audit
 INSERT INTO audit (at, actor, action, subject, details) VALUES (:at, :actor, :action, :subject, :details);
+
+-- name: raise_epoch
+UPDATE server SET current_epoch = :epoch WHERE current_epoch < :epoch;

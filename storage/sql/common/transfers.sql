@@ -1,17 +1,20 @@
 -- name: container
 SELECT
     serial, firm_code, kind, public_key, version, mark, epoch, base_epoch, base_number, confirmed_epoch,
-    confirmed_number, confirmed_state, end_epoch, end_number, end_state, newest_export, newest_nonce
+    confirmed_number, confirmed_state, end_epoch, end_number, end_state, newest_export, newest_nonce, healing_export,
+    healing_nonce, lost_at, contact_epoch
 FROM containers
 WHERE serial = :serial AND firm_code = :firm_code;
 
 -- name: add_container
 INSERT INTO containers (
     serial, firm_code, kind, public_key, version, mark, epoch, base_epoch, base_number, confirmed_epoch,
-    confirmed_number, confirmed_state, end_epoch, end_number, end_state, newest_export, newest_nonce
+    confirmed_number, confirmed_state, end_epoch, end_number, end_state, newest_export, newest_nonce, healing_export,
+    healing_nonce, lost_at, contact_epoch
 ) VALUES (
     :serial, :firm_code, :kind, :public_key, 1, :mark, :epoch, :base_epoch, :base_number, :confirmed_epoch,
-    :confirmed_number, :confirmed_state, :end_epoch, :end_number, :end_state, :newest_export, :newest_nonce
+    :confirmed_number, :confirmed_state, :end_epoch, :end_number, :end_state, :newest_export, :newest_nonce,
+    :healing_export, :healing_nonce, :lost_at, :contact_epoch
 )
 ON CONFLICT (serial, firm_code) DO NOTHING;
 
@@ -20,7 +23,8 @@ UPDATE containers
 SET version = version + 1, mark = :mark, epoch = :epoch, base_epoch = :base_epoch, base_number = :base_number,
     confirmed_epoch = :confirmed_epoch, confirmed_number = :confirmed_number, confirmed_state = :confirmed_state,
     end_epoch = :end_epoch, end_number = :end_number, end_state = :end_state, newest_export = :newest_export,
-    newest_nonce = :newest_nonce
+    newest_nonce = :newest_nonce, healing_export = :healing_export, healing_nonce = :healing_nonce,
+    lost_at = :lost_at, contact_epoch = :contact_epoch
 WHERE serial = :serial AND firm_code = :firm_code AND version = :version;
 
 -- name: add_context
@@ -106,3 +110,88 @@ FROM placements AS p
 JOIN licenses AS l ON l.license_id = p.license_id
 WHERE p.serial = :serial AND l.firm_code = :firm_code
 ORDER BY p.license_id;
+
+-- name: allowances_for_transfer
+SELECT
+    l.license_id, i.rules,
+    (SELECT count(*) FROM movements AS m WHERE m.license_id = l.license_id AND m.kind = 'Return') AS returns,
+    (SELECT max(m.at) FROM movements AS m WHERE m.license_id = l.license_id AND m.kind = 'Return') AS returned_at,
+    (SELECT count(*) FROM movements AS m WHERE m.license_id = l.license_id AND m.kind = 'Restore') AS restores,
+    (SELECT max(m.at) FROM movements AS m WHERE m.license_id = l.license_id AND m.kind = 'Restore') AS restored_at
+FROM licenses AS l
+JOIN items AS i ON i.item_number = l.item_number
+WHERE l.license_id IN (
+    SELECT own.license_id FROM licenses AS own WHERE own.ticket_id = :ticket_id
+    UNION
+    SELECT here.license_id
+    FROM placements AS here
+    JOIN licenses AS placed ON placed.license_id = here.license_id
+    WHERE here.serial = :serial AND placed.firm_code = :firm_code
+)
+ORDER BY l.license_id;
+
+-- name: add_movement
+INSERT INTO movements (license_id, serial, kind, quantity, at)
+VALUES (:license_id, :serial, :kind, :quantity, :at);
+
+-- name: change_license_options
+UPDATE licenses SET options = :options WHERE license_id = :license_id;
+
+-- name: blocked_container
+SELECT reason, blocked_at FROM blocked_containers WHERE serial = :serial;
+
+-- name: block_container
+INSERT INTO blocked_containers (serial, reason, blocked_at)
+VALUES (:serial, :reason, :at)
+ON CONFLICT (serial) DO UPDATE SET reason = excluded.reason, blocked_at = excluded.blocked_at;
+
+-- name: unblock_container
+DELETE FROM blocked_containers WHERE serial = :serial;
+
+-- name: touch_containers
+UPDATE containers SET version = version + 1 WHERE serial = :serial;
+
+-- name: add_approval
+INSERT INTO approvals (approval_id, serial, firm_code, ticket_id, state, requested_at, decided_at, reason)
+VALUES (:approval_id, :serial, :firm_code, :ticket_id, :state, :requested_at, :decided_at, :reason)
+ON CONFLICT DO NOTHING;
+
+-- name: decide_approval
+UPDATE approvals SET state = :state, decided_at = :decided_at, reason = :reason
+WHERE approval_id = :approval_id AND state = 'Open';
+
+-- name: approval_by_id
+SELECT approval_id, serial, firm_code, ticket_id, state, requested_at, decided_at, reason
+FROM approvals
+WHERE approval_id = :approval_id;
+
+-- name: newest_approval
+SELECT approval_id, serial, firm_code, ticket_id, state, requested_at, decided_at, reason
+FROM approvals
+WHERE serial = :serial AND firm_code = :firm_code
+ORDER BY approval_id DESC
+LIMIT 1;
+
+-- name: open_approvals
+SELECT approval_id, serial, firm_code, ticket_id, state, requested_at, decided_at, reason
+FROM approvals
+WHERE state = 'Open'
+ORDER BY approval_id;
+
+-- name: containers_of_serial
+SELECT
+    serial, firm_code, kind, public_key, version, mark, epoch, base_epoch, base_number, confirmed_epoch,
+    confirmed_number, confirmed_state, end_epoch, end_number, end_state, newest_export, newest_nonce, healing_export,
+    healing_nonce, lost_at, contact_epoch
+FROM containers
+WHERE serial = :serial
+ORDER BY firm_code;
+
+-- name: contexts_of_container
+SELECT serial, firm_code, export, nonce, counter_epoch, counter_number, digest, received_at
+FROM contexts
+WHERE serial = :serial AND firm_code = :firm_code
+ORDER BY received_at, export;
+
+-- name: audit_of_subject
+SELECT at, actor, action, subject, details FROM audit WHERE subject = :subject ORDER BY audit_id;

@@ -71,3 +71,37 @@ FROM unnest(:serial::text[], :firm_code::bigint[], :epoch::bigint[], :number::bi
 LEFT JOIN steps AS s
     ON s.serial = n.serial AND s.firm_code = n.firm_code AND s.epoch = n.epoch AND s.number = n.number
 ORDER BY n.position;
+
+-- name: licenses_by_id
+SELECT
+    l.license_id, l.order_id, l.line_number, l.ticket_id, l.item_number, l.firm_code, l.product_code, l.quantity,
+    l.generation, l.options, l.extends_license_id, l.withdrawn, l.version, l.created_at,
+    CAST(coalesce(sum(p.wanted), 0) AS BIGINT) AS wanted,
+    CAST(coalesce(sum(p.occupied), 0) AS BIGINT) AS occupied,
+    CAST(coalesce(sum(p.confirmed), 0) AS BIGINT) AS confirmed
+FROM licenses AS l
+LEFT JOIN placements AS p ON p.license_id = l.license_id
+WHERE l.license_id = ANY (:license_ids::text[])
+GROUP BY l.license_id
+ORDER BY l.license_id;
+
+-- name: container_changes
+SELECT
+    c.serial, c.firm_code,
+    c.version + (
+        SELECT CAST(coalesce(sum(l.version), 0) AS BIGINT)
+        FROM placements AS p
+        JOIN licenses AS l ON l.license_id = p.license_id
+        WHERE p.serial = c.serial AND l.firm_code = c.firm_code
+    ) AS changes
+FROM containers AS c
+WHERE c.serial = ANY (:serials::text[]);
+
+-- name: set_placement
+INSERT INTO placements (license_id, serial, wanted, occupied, confirmed)
+SELECT *
+FROM unnest(
+    :license_id::text[], :serial::text[], :wanted::bigint[], :occupied::bigint[], :confirmed::bigint[]
+)
+ON CONFLICT (license_id, serial) DO UPDATE
+SET wanted = excluded.wanted, occupied = excluded.occupied, confirmed = excluded.confirmed;

@@ -44,3 +44,34 @@ SELECT (
     FROM steps
     WHERE serial = :serial AND firm_code = :firm_code AND epoch = :epoch AND number = :number
 ) AS signed;
+
+-- name: licenses_by_id
+SELECT
+    l.license_id, l.order_id, l.line_number, l.ticket_id, l.item_number, l.firm_code, l.product_code, l.quantity,
+    l.generation, l.options, l.extends_license_id, l.withdrawn, l.version, l.created_at,
+    CAST(coalesce(sum(p.wanted), 0) AS BIGINT) AS wanted,
+    CAST(coalesce(sum(p.occupied), 0) AS BIGINT) AS occupied,
+    CAST(coalesce(sum(p.confirmed), 0) AS BIGINT) AS confirmed
+FROM licenses AS l
+LEFT JOIN placements AS p ON p.license_id = l.license_id
+WHERE l.license_id IN (SELECT value FROM json_each(:license_ids))
+GROUP BY l.license_id
+ORDER BY l.license_id;
+
+-- name: container_changes
+SELECT
+    c.serial, c.firm_code,
+    c.version + (
+        SELECT CAST(coalesce(sum(l.version), 0) AS BIGINT)
+        FROM placements AS p
+        JOIN licenses AS l ON l.license_id = p.license_id
+        WHERE p.serial = c.serial AND l.firm_code = c.firm_code
+    ) AS changes
+FROM containers AS c
+WHERE c.serial IN (SELECT value FROM json_each(:serials));
+
+-- name: set_placement
+INSERT INTO placements (license_id, serial, wanted, occupied, confirmed)
+VALUES (:license_id, :serial, :wanted, :occupied, :confirmed)
+ON CONFLICT (license_id, serial) DO UPDATE
+SET wanted = excluded.wanted, occupied = excluded.occupied, confirmed = excluded.confirmed;
