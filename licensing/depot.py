@@ -2,26 +2,20 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from weakref import WeakValueDictionary
 
-from cryptography.x509 import Certificate
-
-from containers import Context, FirmSecurityBox
-from licensing.alarms import Alarms
+from containers import Context
 from licensing.errors import Contended, TicketUnknown
 from licensing.overview import TicketDetails, TicketOverview, details_of, overview_of
 from licensing.tickets import ending, normalise_ticket
 from licensing.transfers.carrying import Carrier
 from licensing.transfers.chain import file_steps
 from licensing.transfers.contact import Arrival, Contact, epoch_above, plan_contact
-from licensing.transfers.journal import Journal
 from licensing.transfers.judgement import Case, Verdict, judge, unknown_container
 from licensing.transfers.planning import Plan, Target, Wish, plan_receipt, plan_update
 from licensing.vault import Vault
-from storage import Storage
 from storage.commands import FindTickets, LoadTransfer, RaiseEpoch, TraceTicket, TransferView
 from storage.records import Mark, StepRow, TransferRow
 
@@ -61,24 +55,13 @@ class _Request:
 
 
 class Depot:
-    """The rules of the Depot service. `trust`: the roots of this vendor, by which its own steps are known."""
+    """The rules of the Depot service."""
 
-    def __init__(
-        self,
-        *,
-        storage: Storage,
-        vault: Vault,
-        box: FirmSecurityBox,
-        trust: Sequence[Certificate],
-        clock: Callable[[], datetime],
-        alarms: Alarms | None = None,
-        journal: Journal | None = None,
-    ) -> None:
-        self.alarms = Alarms() if alarms is None else alarms
-        self._storage = storage
+    def __init__(self, *, carrier: Carrier, vault: Vault) -> None:
+        self.alarms = carrier.alarms
+        self._carrier = carrier
+        self._storage = carrier.storage
         self._vault = vault
-        self._clock = clock
-        self._carrier = Carrier(storage=storage, box=box, trust=trust, clock=clock, alarms=self.alarms, journal=journal)
         self._turns: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
 
     async def get_ticket(self, *, tickets: tuple[str, ...]) -> TicketOverview:
@@ -265,7 +248,7 @@ class Depot:
             user_sealed=None if asked.user is None else self._vault.seal("user", asked.user.encode()),
             from_counter=asked.context.counter,
             to_counter=plan.container.end,
-            created_at=self._clock(),
+            created_at=self._carrier.clock(),
         )
 
 

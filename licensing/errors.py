@@ -181,6 +181,42 @@ class Contended(LicensingError):
     retry = True
 
 
+class ContainerUnknown(LicensingError):
+    """There is no such container, or it holds nothing of the ticket."""
+
+    code = "ContainerUnknown"
+
+
+class ContainerNotMarked(LicensingError):
+    """A container whose copies were not noticed has none to accept."""
+
+    code = "ContainerNotMarked"
+
+
+class ContextOld(LicensingError):
+    """A copy can be accepted by a context only that nobody else can have: a new one."""
+
+    code = "ContextOld"
+
+
+class ApprovalUnknown(LicensingError):
+    """There is no such approval."""
+
+    code = "ApprovalUnknown"
+
+
+class ApprovalClosed(LicensingError):
+    """The approval was decided before."""
+
+    code = "ApprovalClosed"
+
+
+class ReasonRequired(LicensingError):
+    """What support decides is written down with its reason."""
+
+    code = "ReasonRequired"
+
+
 class JournalUnwritable(LicensingError):
     """The journal of steps cannot be written, so nothing may be sent."""
 

@@ -47,6 +47,9 @@ class Metrics:
             "How long ago it was known that shops and items had not changed; above 5, shops are refused.",
             registry=registry,
         )
+        self.alarms = Counter(
+            "opendepot_alarms", "What support has to look at, by name of the event.", ["name"], registry=registry
+        )
         self.in_flight = Gauge("opendepot_exchanges_in_flight", "Exchanges that are running now.", registry=registry)
         self.audit_unsealed = Gauge(
             "opendepot_audit_unsealed", "Audit rows that are not in the chain yet.", registry=registry

@@ -49,3 +49,7 @@ class BlockingDepotClient:
     def confirm_license_update(self, receipt: bytes) -> depot.Confirmation:
         """Send a receipt."""
         return self._runner.run(self._client.confirm_license_update(receipt))
+
+    def report_lost(self, ticket: str, serial: str, *, reason: str | None = None) -> dict[int, depot.LossDecision]:
+        """Report a lost container; see `DepotClient.report_lost`."""
+        return self._runner.run(self._client.report_lost(ticket, serial, reason=reason))

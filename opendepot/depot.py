@@ -6,6 +6,7 @@ from typing import Any
 
 from containers import Container, State
 from opendepot.service import ServiceClient
+from soap import FaultReceived
 from soap.messages import depot
 
 MOST_EXPORTS = 5
@@ -59,6 +60,30 @@ class DepotClient(ServiceClient):
         """Ask for an update file that takes licences out."""
         answer: depot.ReturnLicenseAnswer = await self.call("ReturnLicense", request)
         return answer.result
+
+    async def restore_license(self, request: depot.RestoreLicenseRequest) -> depot.LossDecision:
+        """Report that a container is lost or broken."""
+        answer: depot.RestoreLicenseAnswer = await self.call("RestoreLicense", request)
+        return answer.decision
+
+    async def report_lost(
+        self, ticket: str, serial: str, *, reason: str | None = None
+    ) -> dict[int, depot.LossDecision]:
+        """Report a lost container for every firm code of a ticket; a decision for each that it holds something of.
+
+        Raises what `call` raises, and LookupError when it holds nothing of the ticket.
+        """
+        decisions: dict[int, depot.LossDecision] = {}
+        for firm_code in sorted(await self._firms(ticket, ())):
+            request = depot.RestoreLicenseRequest(ticket=ticket, serial=serial, firm_code=firm_code, reason=reason)
+            try:
+                decisions[firm_code] = await self.restore_license(request)
+            except FaultReceived as fault:
+                if fault.code != "ContainerUnknown":
+                    raise
+        if not decisions:
+            raise LookupError("no licence of this ticket is in a container of this serial; compare it once more")
+        return decisions
 
     async def collect(
         self,

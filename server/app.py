@@ -17,11 +17,15 @@ from typing import Protocol, TextIO
 
 import wsdl
 from containers import ContainerError, FirmSecurityBox, SoftwareBox, load_trust
+from licensing.alarms import Alarms
 from licensing.audit import Sealer, SealingKey
 from licensing.catalogue import Catalogue
 from licensing.depot import Depot
+from licensing.losses import Losses
 from licensing.orders import Sales
 from licensing.searching import OrderSearch
+from licensing.transfers.carrying import Carrier
+from licensing.transfers.journal import Journal
 from licensing.vault import Vault
 from licensing.vendor_actions import VendorActions
 from observe import EventLog, Health, Metrics
@@ -85,6 +89,7 @@ class Core:
     order_search: OrderSearch
     vendor_actions: VendorActions
     depot: Depot
+    losses: Losses
     box: FirmSecurityBox
     audit_key: SealingKey
     sealer: Sealer
@@ -118,6 +123,14 @@ async def opened_core(
     try:
         await _own_database(storage, vault, clock)
         storage.start()
+        carrier = Carrier(
+            storage=storage,
+            box=box,
+            trust=load_trust(box.root_certificate_pem),
+            clock=clock,
+            alarms=Alarms(),
+            journal=None if settings.journal is None else Journal(settings.journal),
+        )
         selling = Sales(storage=storage, vault=vault, clock=clock, random=random, collect_url=settings.collect_url)
         yield Core(
             storage=storage,
@@ -125,13 +138,8 @@ async def opened_core(
             sales=selling,
             order_search=OrderSearch(storage=storage, vault=vault, sales=selling),
             vendor_actions=VendorActions(storage=storage, vault=vault, clock=clock, random=random),
-            depot=Depot(
-                storage=storage,
-                vault=vault,
-                box=box,
-                trust=load_trust(box.root_certificate_pem),
-                clock=clock,
-            ),
+            depot=Depot(carrier=carrier, vault=vault),
+            losses=Losses(carrier=carrier, vault=vault, random=random),
             box=box,
             audit_key=audit_key,
             sealer=Sealer(storage=storage, key=audit_key, clock=clock, random=random, owner=_owner(random)),
@@ -195,6 +203,7 @@ def build_application(
     """Compile the contracts and put everything together. Raises ContractError when it does not fit."""
     events = EventLog(log, format=settings.log_format, clock=clock)
     metrics = Metrics(version=version("opendepot"))
+    core.depot.alarms.listen(lambda name, fields: _told(name, fields, events, metrics))
     dispatcher = Dispatcher(
         gate_b=GateB(core.catalogue),
         services=Services(
@@ -202,6 +211,7 @@ def build_application(
             order_search=core.order_search,
             vendor_actions=core.vendor_actions,
             depot=core.depot,
+            losses=core.losses,
         ),
         events=events,
         metrics=metrics,
@@ -221,6 +231,12 @@ def build_application(
         metrics=metrics,
         events=events,
     )
+
+
+def _told(name: str, fields: dict[str, object], events: EventLog, metrics: Metrics) -> None:
+    """Let an alarm of the rules be seen, in the log and as a metric."""
+    events.warning(name, **fields)
+    metrics.alarms.labels(name).inc()
 
 
 def _service(published: Published, settings: Settings, public_url: str) -> Service:

@@ -137,6 +137,11 @@ CATALOGUE: Mapping[str, FaultKind] = {
         meaning="The licence has fewer pieces free than were asked for.",
         mend="GetTicket says how many are free; return one from another container first.",
     ),
+    "ContainerUnknown": FaultKind(
+        element="NotFoundFault",
+        meaning="There is no such container, or it holds no licence of the ticket.",
+        mend="Compare serial and firm code with what `opendepot container show` prints.",
+    ),
     "ReturnRefused": FaultKind(
         element="RuleFault",
         meaning="The item's rules do not allow to give the licence back now.",

@@ -55,6 +55,11 @@ class Settings(BaseSettings):
         default=Path("secrets/firm-security-box"),
         description="File with the sealed keys that sign update files.",
     )
+    journal: Path | None = Field(
+        default=None,
+        description="File on another disk than the database's, to which what containers are told is appended before "
+        "it is sent, so that `opendepot journal replay` can bring it back after a restore. Left out: none is kept.",
+    )
     host: str = Field(default="127.0.0.1", description="Address that the SOAP services listen on.")
     port: int = Field(default=8080, ge=0, le=65535, description="Port of the SOAP services; 0 takes a free one.")
     admin_host: str = Field(

@@ -36,6 +36,19 @@ def give_back(
         _say(depot.give_back(ticket, target))
 
 
+def report_lost(
+    url: UrlOption,
+    ticket: TicketOption,
+    serial: Annotated[str, typer.Option(help="The serial of the lost container.")],
+    reason: Annotated[str | None, typer.Option(help="What happened.", show_default=False)] = None,
+) -> None:
+    """Report that a container is lost or broken, so that its licences can be collected elsewhere."""
+    with BlockingDepotClient(url) as depot:
+        for firm_code, decision in depot.report_lost(ticket, serial, reason=reason).items():
+            number = "" if decision.approval_id is None else f" ({decision.approval_id})"
+            typer.echo(f"firm code {firm_code}: {decision.state}{number}")
+
+
 def _say(transferred: Iterable[Collected]) -> None:
     for firm in transferred:
         confirmed = "confirmed" if firm.confirmed else "not confirmed yet: run the same command again"

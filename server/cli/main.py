@@ -10,7 +10,7 @@ import opendepot.cli
 from containers import ContainerError
 from licensing.errors import LicensingError
 from opendepot import AnswerInvalid, FaultReceived, ServiceUnreachable, SupportNeeded
-from server.cli import audit, demo, doctor, initialise, items, migrate, serve, shops, tickets
+from server.cli import audit, containers, demo, doctor, initialise, items, migrate, serve, shops, tickets
 from server.errors import SettingsError
 from storage.errors import StorageError
 
@@ -30,7 +30,9 @@ app.add_typer(items.app, name="item")
 app.add_typer(shops.app, name="shop")
 app.add_typer(tickets.app, name="ticket")
 app.add_typer(audit.app, name="audit")
+app.add_typer(containers.approvals, name="approval")
 opendepot.cli.add_to(app)
+containers.add_to(opendepot.cli.container.app)
 
 
 @app.callback(invoke_without_command=True)

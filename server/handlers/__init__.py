@@ -6,6 +6,7 @@ from server.handlers.base import Handler
 from server.handlers.depot.confirm_license_update import confirm_license_update
 from server.handlers.depot.get_license_update import get_license_update
 from server.handlers.depot.get_ticket import get_ticket
+from server.handlers.depot.restore_license import restore_license
 from server.handlers.depot.return_license import return_license
 from server.handlers.sales.cancel_order import cancel_order
 from server.handlers.sales.create_order import create_order
@@ -33,6 +34,7 @@ REGISTRY: Mapping[str, Mapping[str, Handler]] = {
         "GetLicenseUpdate": get_license_update,
         "ConfirmLicenseUpdate": confirm_license_update,
         "ReturnLicense": return_license,
+        "RestoreLicense": restore_license,
     },
 }
 

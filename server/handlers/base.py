@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from licensing.depot import Depot
+from licensing.losses import Losses
 from licensing.orders import Sales
 from licensing.searching import OrderSearch
 from licensing.vendor_actions import VendorActions
@@ -29,6 +30,7 @@ class Services:
     order_search: OrderSearch
     vendor_actions: VendorActions
     depot: Depot
+    losses: Losses
 
 
 Handler = Callable[[Call[Any], Services], Awaitable[Any]]

@@ -210,6 +210,46 @@ class ReturnLicenseAnswer:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class RestoreLicenseRequest:
+    """Reports that a container which holds licences of a ticket is lost or broken. Sending it again changes
+    nothing.
+
+    ticket: The ticket.
+    serial: The serial of the container.
+    firm_code: The firm code of the licences; report it once for each.
+    reason: What happened, for whoever has to approve it.
+    """
+
+    ticket: str
+    serial: str
+    firm_code: int
+    reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LossDecision:
+    """What became of a reported loss.
+
+    state: Lost: the pieces are free. ApprovalNeeded: support has to decide; send the same request again to
+        learn. Denied: support has refused. More states may come.
+    approval_id: The name of the decision, to quote to support.
+    """
+
+    state: str
+    approval_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RestoreLicenseAnswer:
+    """The answer to RestoreLicense.
+
+    decision: What became of the report.
+    """
+
+    decision: LossDecision
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class FaultDetail:
     """What went wrong, where, and whether sending the same request again can help.
 

@@ -8,9 +8,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from containers import Container, SoftwareBox, load_trust
+from licensing.alarms import Alarms
 from licensing.catalogue import Catalogue
 from licensing.depot import Depot, UpdateAnswer
+from licensing.losses import Losses
 from licensing.orders import OrderLine, OrderReceipt, OrderRequest, Sales
+from licensing.transfers.carrying import Carrier
+from licensing.transfers.journal import Journal
 from licensing.transfers.planning import Target
 from licensing.vault import Vault
 from storage import Storage
@@ -31,6 +35,8 @@ class World:
     rng: random.Random = field(default_factory=lambda: random.Random(1))
     shops: dict[str, Shop] = field(default_factory=dict)
     orders: int = 0
+    alarms: Alarms = field(default_factory=Alarms)
+    journal: Journal | None = None
 
     def clock(self) -> datetime:
         self.now += timedelta(milliseconds=5)
@@ -40,12 +46,19 @@ class World:
         return self.rng.randbytes(count)
 
     def depot(self, storage: Storage | None = None) -> Depot:
-        return Depot(
+        return Depot(carrier=self.carrier(storage), vault=self.vault)
+
+    def losses(self) -> Losses:
+        return Losses(carrier=self.carrier(), vault=self.vault, random=self.random)
+
+    def carrier(self, storage: Storage | None = None) -> Carrier:
+        return Carrier(
             storage=storage or self.storage,
-            vault=self.vault,
             box=self.box,
             trust=load_trust(self.box.root_certificate_pem),
             clock=self.clock,
+            alarms=self.alarms,
+            journal=self.journal,
         )
 
     def sales(self, collect_url: str | None = None) -> Sales:
@@ -90,6 +103,13 @@ class World:
 
     async def confirm(self, receipt: bytes) -> str:
         return (await self.depot().confirm_license_update(receipt=receipt)).state
+
+    async def return_to_depot(self, receipt: OrderReceipt, context: bytes) -> UpdateAnswer:
+        return await self.depot().return_license(ticket=receipt.ticket, remainders=(), context=context)
+
+    async def collected(self, receipt: OrderReceipt, container: Container, *targets: tuple[int, int | None]) -> None:
+        answer = await self.ask(receipt, container.context(FIRM), *targets)
+        assert await self.confirm(container.import_update(answer.update or b"").receipt) == "Confirmed"
 
     def sql(self, statement: str, *values: object) -> list[tuple[object, ...]]:
         with closing(sqlite3.connect(self.folder / "depot.db")) as db, db:

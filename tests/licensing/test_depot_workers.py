@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from rules import FIRM, World, held
 
-from containers import Container, SoftwareBox, load_trust, read_update
+from containers import Container, SoftwareBox, read_update
 from licensing.depot import Depot
 from licensing.orders import OrderReceipt
 from licensing.transfers.planning import Target
@@ -155,13 +155,7 @@ class BoxThatWaits:
 async def test_a_box_that_waits_does_not_hold_up_the_event_loop(world: World) -> None:
     order, container = await world.order(), world.container()
     box = BoxThatWaits(world.box)
-    depot = Depot(
-        storage=world.storage,
-        vault=world.vault,
-        box=box,
-        trust=load_trust(world.box.root_certificate_pem),
-        clock=world.clock,
-    )
+    depot = Depot(carrier=replace(world.carrier(), box=box), vault=world.vault)
     collecting = asyncio.create_task(collect(depot, order, container.context(FIRM)))
     asyncio.get_running_loop().call_later(0.05, box.turned.set)
     container.import_update(await collecting)

@@ -19,6 +19,11 @@ LOCAL_ONLY = {
     "VaultError",
     "AuditHeadInvalid",
     "JournalDamaged",
+    "ContainerNotMarked",
+    "ContextOld",
+    "ApprovalUnknown",
+    "ApprovalClosed",
+    "ReasonRequired",
 }
 """Refusals of the command line, and a broken key: none of them can be mended by a caller of the services."""
 
