@@ -5,7 +5,8 @@ The words are in `model`, frozen: `Entry` and `State`, `Step`, `SignedStep`, `Up
 
 - A state: `render_state`, `parse_state`, `state_digest`, `apply_step`, `diff_states` (`states`).
 - A step, made once: `render_step`, `parse_step`, `sign_step`, `read_signed_step`, `verify_step` (`steps`).
-- Files: `render_update`, `read_update` (`updates`), `render_context`, `read_context` (`contexts`).
+- Files: `render_update`, `read_update` (`updates`), `render_context`, `read_context` (`contexts`), `render_poll`,
+  `read_poll` (`polls`).
 - Who signs: `FirmSecurityBox`, `SoftwareBox` (`box`); who is believed: `load_trust` (`certificates`).
 - Who is who: `software_serial`, `kind_of` (`serials`).
 - The other end: `Container`, `ImportResult` (`container`), on `importing` (the rules, pure), `memory` (what it
@@ -26,6 +27,7 @@ from containers.model import (
     Counter,
     Entry,
     Options,
+    Poll,
     Seen,
     SignedStep,
     State,
@@ -33,6 +35,7 @@ from containers.model import (
     StepKind,
     Update,
 )
+from containers.polls import is_poll, read_poll, render_poll
 from containers.serials import kind_of, software_serial
 from containers.states import apply_step, diff_states, parse_state, render_state, state_digest
 from containers.steps import parse_step, read_signed_step, render_step, sign_step, verify_step
@@ -48,6 +51,7 @@ __all__ = [
     "FirmSecurityBox",
     "ImportResult",
     "Options",
+    "Poll",
     "Seen",
     "SignedStep",
     "SoftwareBox",
@@ -57,14 +61,17 @@ __all__ = [
     "Update",
     "apply_step",
     "diff_states",
+    "is_poll",
     "kind_of",
     "load_trust",
     "parse_state",
     "parse_step",
     "read_context",
+    "read_poll",
     "read_signed_step",
     "read_update",
     "render_context",
+    "render_poll",
     "render_state",
     "render_step",
     "render_update",

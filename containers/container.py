@@ -16,7 +16,8 @@ from containers.certificates import load_trust
 from containers.contexts import render_context
 from containers.importing import import_steps
 from containers.memory import NONCE_BYTES, FirmMemory, Memory, recall, write_down
-from containers.model import ContainerError, Context, Counter, Entry, State
+from containers.model import ContainerError, Context, Counter, Entry, Poll, State
+from containers.polls import render_poll
 from containers.serials import kind_of, software_serial
 from containers.signatures import public_key_der, sign_raw
 from containers.states import state_digest
@@ -120,6 +121,20 @@ class Container:
             self._store.write(write_down(memory.with_firm(firm_code, firm)))
         return context
 
+    def poll(self, firm_code: int) -> bytes:
+        """Return a poll file of a firm code. Nothing in the container changes, so it costs no write.
+
+        Raises ContainerError `ValueWrong` for what is no firm code.
+        """
+        poll = Poll(
+            serial=self.serial,
+            firm_code=firm_code,
+            public_key=self._public_key,
+            nonce=self._random(NONCE_BYTES),
+            time=whole_second(self._clock()),
+        )
+        return render_poll(poll, sign=lambda data: sign_raw(self._key, data))
+
     def import_update(self, data: bytes) -> ImportResult:
         """Import an update file, wholly or not at all, and return the receipt. Nothing new in it is no error.
 
@@ -165,6 +180,11 @@ class Container:
     def counter(self, firm_code: int) -> Counter:
         """Return the firm update counter of a firm code."""
         return self._recall().of(firm_code).counter
+
+    @property
+    def certified_time(self) -> datetime | None:
+        """The latest time at which a vendor signed a step that was imported, None before the first."""
+        return self._recall().certified_time
 
     def describe(self) -> dict[str, Any]:
         """Return all that may be shown of the container, as JSON values: everything but its private key."""

@@ -108,6 +108,17 @@ class Context:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Poll:
+    """A container's question whether something is waiting, its signature already verified against `public_key`."""
+
+    serial: str
+    firm_code: int
+    public_key: bytes
+    nonce: bytes
+    time: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Update:
     """An update file: stored, signed steps in order. Signatures are not verified yet."""
 

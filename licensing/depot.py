@@ -21,9 +21,11 @@ from storage.records import Mark, StepRow, TransferRow
 
 GET_LICENSE_UPDATE = "GetLicenseUpdate"
 RETURN_LICENSE = "ReturnLicense"
+GET_AUTO_UPDATE = "GetAutoUpdate"
 CONFIRM_LICENSE_UPDATE = "ConfirmLicenseUpdate"
 MOST_TRIES = 20
 
+MARK_STATES = {Mark.MARKED: "Marked", Mark.HEALING: "Healing", Mark.LOST: "Lost"}
 _NO_TICKET = "there is no such ticket; compare it symbol by symbol with the order's"
 
 
@@ -74,7 +76,7 @@ class Depot:
         for lookup, path in zip(lookups, paths, strict=True):
             if lookup not in known:
                 raise TicketUnknown(_NO_TICKET, path=path)
-        return overview_of((use for view in found for use in view.licenses), now=self._clock())
+        return overview_of((use for view in found for use in view.licenses), now=self._carrier.clock())
 
     async def show_ticket(self, ticket: str) -> TicketDetails:
         """Give all that support sees of a ticket. Raises TicketUnknown."""
@@ -82,7 +84,7 @@ class Depot:
         trace = await self._storage.query(TraceTicket(lookup=self._vault.index("ticket", text)))
         if trace is None:
             raise TicketUnknown(_NO_TICKET, path="ticket")
-        return details_of(trace, ending=ending(text), now=self._clock())
+        return details_of(trace, ending=ending(text), now=self._carrier.clock())
 
     async def get_license_update(
         self, *, ticket: str, targets: tuple[Target, ...], context: bytes, user: str | None = None
@@ -103,6 +105,10 @@ class Depot:
         NothingFree.
         """
         return await self._asked(RETURN_LICENSE, ticket, remainders, context, user)
+
+    async def auto_update(self, context: Context) -> UpdateAnswer:
+        """Make the update file with all that the vendor wants in a container, as its own context asks for it."""
+        return await self._carried_out(_Request(action=GET_AUTO_UPDATE, context=context), _query(context))
 
     async def _asked(
         self, action: str, ticket: str, targets: tuple[Target, ...], context: bytes, user: str | None
@@ -125,12 +131,15 @@ class Depot:
             if view.transfer is not None:
                 steps = file_steps(view.steps, after=view.transfer.from_counter, to=view.transfer.to_counter)
                 return UpdateAnswer(state="Done", update=await self._carrier.file(read, steps))
-            if view.ticket is None:
+            if view.ticket is None and query.ticket_lookup is not None:
                 raise TicketUnknown(_NO_TICKET, path="ticket")
             met = await self._met(read, view, query)
             if isinstance(met, LoadTransfer):
                 query = met
                 continue
+            if view.container is None and view.ticket is None and met.alarm != "server_behind":
+                # Nobody vouches for this container, neither a ticket nor an earlier transfer: nothing is stored for it.
+                return UpdateAnswer(state=met.state or "NothingNew", update=None)
             if met.state is not None:
                 if (answer := await self._settled(met, read, view, asked.action)) is not None:
                     return answer
@@ -196,7 +205,7 @@ class Depot:
         plan = plan_update(container, context, view, wish, now=self._carrier.now())
         acted = plan.steps and plan.refusal is None  # a fault is not remembered, nor a request that changed nothing
         transfer = self._transfer(plan, asked) if acted else None
-        action = asked.action if transfer else CONFIRM_LICENSE_UPDATE
+        action = asked.action if acted else CONFIRM_LICENSE_UPDATE
         if not await self._carrier.write(plan, view, action=action, context=context, transfer=transfer):
             return None
         if plan.refusal is not None:

@@ -11,6 +11,7 @@ licensee's machine.
 from containers import Container, ContainerError
 from opendepot.blocking import BlockingDepotClient
 from opendepot.depot import Collected, DepotClient, SupportNeeded
+from opendepot.licence import Check, Licence
 from opendepot.sales import SalesClient
 from opendepot.service import ServiceUnreachable
 from soap import AnswerInvalid, FaultReceived
@@ -18,11 +19,13 @@ from soap import AnswerInvalid, FaultReceived
 __all__ = [
     "AnswerInvalid",
     "BlockingDepotClient",
+    "Check",
     "Collected",
     "Container",
     "ContainerError",
     "DepotClient",
     "FaultReceived",
+    "Licence",
     "SalesClient",
     "ServiceUnreachable",
     "SupportNeeded",

@@ -1,12 +1,17 @@
 """The Depot client without asyncio, for applications that have no event loop."""
 
 import asyncio
+from collections.abc import AsyncIterator, Iterator
 from types import TracebackType
 from typing import Any, Self
 
 from containers import Container
 from opendepot.depot import Collected, DepotClient
 from soap.messages import depot
+
+
+async def _next(following: AsyncIterator[Collected]) -> Collected:
+    return await anext(following)
 
 
 class BlockingDepotClient:
@@ -53,3 +58,17 @@ class BlockingDepotClient:
     def report_lost(self, ticket: str, serial: str, *, reason: str | None = None) -> dict[int, depot.LossDecision]:
         """Report a lost container; see `DepotClient.report_lost`."""
         return self._runner.run(self._client.report_lost(ticket, serial, reason=reason))
+
+    def update(self, container: Container, firm_code: int) -> Collected:
+        """Bring a container up to date without a ticket; see `DepotClient.update`."""
+        return self._runner.run(self._client.update(container, firm_code))
+
+    def get_auto_update(self, statement: bytes) -> depot.UpdateResult:
+        """Ask for what is waiting for a container."""
+        return self._runner.run(self._client.get_auto_update(statement))
+
+    def follow(self, container: Container, firm_code: int, **options: Any) -> Iterator[Collected]:
+        """Keep a container up to date as long as it is iterated over; see `DepotClient.follow`."""
+        following = self._client.follow(container, firm_code, **options)
+        while True:
+            yield self._runner.run(_next(following))

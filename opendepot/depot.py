@@ -1,11 +1,11 @@
 """The Depot service, as an application or a licensee uses it."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from containers import Container, State
-from opendepot.service import ServiceClient
+from opendepot.service import ServiceClient, ServiceUnreachable
 from soap import FaultReceived
 from soap.messages import depot
 
@@ -15,6 +15,9 @@ MOST_EXPORTS = 5
 
 AGAIN = frozenset({"ExportAgain", "Healing", "Lost"})
 """States that a new context leads out of; the last two only with the update that the answer holds."""
+
+FOLLOW_PAUSE, LONGEST_FOLLOW_PAUSE = 1.0, 60.0
+"""Seconds between tries to reach the server while following, from the first to the longest."""
 
 Ask = Callable[[bytes], Awaitable[depot.UpdateResult]]
 """Sends a context with a request."""
@@ -60,6 +63,58 @@ class DepotClient(ServiceClient):
         """Ask for an update file that takes licences out."""
         answer: depot.ReturnLicenseAnswer = await self.call("ReturnLicense", request)
         return answer.result
+
+    async def check_for_updates(self, statement: bytes, *, wait_seconds: int = 0) -> str:
+        """Ask what is waiting for a container, by its context or poll; see UpdateCheck for the states."""
+        wait = depot.WaitingTime(seconds=wait_seconds) if wait_seconds else None
+        message = depot.CheckForUpdatesRequest(statement=statement, wait=wait)
+        answer: depot.CheckForUpdatesAnswer = await self.call("CheckForUpdates", message)
+        return answer.check.state
+
+    async def get_auto_update(self, statement: bytes) -> depot.UpdateResult:
+        """Ask for what is waiting for a container, by its context or poll."""
+        message = depot.GetAutoUpdateRequest(statement=statement)
+        answer: depot.GetAutoUpdateAnswer = await self.call("GetAutoUpdate", message)
+        return answer.result
+
+    async def get_open_transfers(self, statement: bytes) -> depot.OpenTransfers:
+        """Ask for the steps that a container has not confirmed yet, by its context or poll."""
+        message = depot.GetOpenTransfersRequest(statement=statement)
+        answer: depot.GetOpenTransfersAnswer = await self.call("GetOpenTransfers", message)
+        return answer.transfers
+
+    async def update(self, container: Container, firm_code: int) -> Collected:
+        """Bring a container up to date without a ticket: what the vendor changed, and what was left open.
+
+        Raises what `collect` raises.
+        """
+        return await self._transfer(container, firm_code, self.get_auto_update)
+
+    async def follow(self, container: Container, firm_code: int, *, wait_seconds: int = 20) -> AsyncIterator[Collected]:
+        """Keep a container up to date as long as it is iterated over; every change comes out.
+
+        The first step resumes what was left open. Then the server is asked to answer when there is something, which
+        costs it nearly nothing. While the server cannot be reached it is tried again, more and more slowly. Raises
+        SupportNeeded, `containers.ContainerError`, `soap.FaultReceived`.
+        """
+        patience, due = FOLLOW_PAUSE, True
+        while True:
+            try:
+                if not due:
+                    state = await self.check_for_updates(container.poll(firm_code), wait_seconds=wait_seconds)
+                    due = state in {"UpdateWaiting", *AGAIN}
+                    if not due and state != "NothingNew":
+                        raise SupportNeeded(
+                            f"the server says {state} of container {container.serial}; ask the vendor's support"
+                        )
+                if due:
+                    changed, due = await self.update(container, firm_code), False
+                    if changed.applied:
+                        yield changed
+                patience = FOLLOW_PAUSE
+            except ServiceUnreachable:
+                await self.sleep(patience)
+                patience = min(2 * patience, LONGEST_FOLLOW_PAUSE)
 
     async def restore_license(self, request: depot.RestoreLicenseRequest) -> depot.LossDecision:
         """Report that a container is lost or broken."""

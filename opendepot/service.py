@@ -60,7 +60,7 @@ class ServiceClient:
         self._timeout = aiohttp.ClientTimeout(total=timeout_seconds)
         self._attempts = attempts
         self._pause_seconds = pause_seconds
-        self._sleep = sleep
+        self.sleep = sleep
         self._on_exchange = on_exchange
         self._session: aiohttp.ClientSession | None = None
 
@@ -94,7 +94,7 @@ class ServiceClient:
                     raise ServiceUnreachable(
                         f"no answer from {self.address}: {type(error).__name__}: {error}"
                     ) from error
-            await self._sleep(pause)
+            await self.sleep(pause)
             pause *= 2
         raise AssertionError("the last attempt either answers or raises")
 

@@ -23,11 +23,13 @@ from licensing.catalogue import Catalogue
 from licensing.depot import Depot
 from licensing.losses import Losses
 from licensing.orders import Sales
+from licensing.pushing import Pushing
 from licensing.searching import OrderSearch
 from licensing.transfers.carrying import Carrier
 from licensing.transfers.journal import Journal
 from licensing.vault import Vault
 from licensing.vendor_actions import VendorActions
+from licensing.watching import Watcher
 from observe import EventLog, Health, Metrics
 from server.access import GateB
 from server.dispatch import Dispatcher, Service
@@ -43,6 +45,8 @@ from storage.commands import InitialiseServer
 from storage.remembering import RememberingStorage
 
 READINESS_SECONDS = 2.0
+LONGEST_WAIT = 50.0
+"""Seconds that a request may wait for news (design, section 4)."""
 READINESS_FIRM_CODE = 1
 """Any firm code will do to see that the box signs."""
 
@@ -90,6 +94,8 @@ class Core:
     vendor_actions: VendorActions
     depot: Depot
     losses: Losses
+    pushing: Pushing
+    watcher: Watcher
     box: FirmSecurityBox
     audit_key: SealingKey
     sealer: Sealer
@@ -123,6 +129,7 @@ async def opened_core(
     try:
         await _own_database(storage, vault, clock)
         storage.start()
+        watcher = Watcher(storage, longest_seconds=min(LONGEST_WAIT, settings.exchange_seconds * 0.8))
         carrier = Carrier(
             storage=storage,
             box=box,
@@ -130,16 +137,20 @@ async def opened_core(
             clock=clock,
             alarms=Alarms(),
             journal=None if settings.journal is None else Journal(settings.journal),
+            changed=watcher.nudge,
         )
         selling = Sales(storage=storage, vault=vault, clock=clock, random=random, collect_url=settings.collect_url)
+        licences = Depot(carrier=carrier, vault=vault)
         yield Core(
             storage=storage,
             catalogue=Catalogue(storage=storage, vault=vault, clock=clock, random=random),
             sales=selling,
             order_search=OrderSearch(storage=storage, vault=vault, sales=selling),
             vendor_actions=VendorActions(storage=storage, vault=vault, clock=clock, random=random),
-            depot=Depot(carrier=carrier, vault=vault),
+            depot=licences,
             losses=Losses(carrier=carrier, vault=vault, random=random),
+            pushing=Pushing(carrier=carrier, depot=licences, watcher=watcher, monotonic=time.monotonic),
+            watcher=watcher,
             box=box,
             audit_key=audit_key,
             sealer=Sealer(storage=storage, key=audit_key, clock=clock, random=random, owner=_owner(random)),
@@ -188,6 +199,7 @@ class Application:
     health: Health
     metrics: Metrics
     events: EventLog
+    stop_waiting: Callable[[], None]
 
 
 def build_application(
@@ -212,6 +224,7 @@ def build_application(
             vendor_actions=core.vendor_actions,
             depot=core.depot,
             losses=core.losses,
+            pushing=core.pushing,
         ),
         events=events,
         metrics=metrics,
@@ -230,6 +243,7 @@ def build_application(
         ),
         metrics=metrics,
         events=events,
+        stop_waiting=core.watcher.close,
     )
 
 

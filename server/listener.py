@@ -123,6 +123,7 @@ async def soap_listener(
     try:
         yield SoapListener(keeper=keeper, begin=acceptor.start)
     finally:
+        application.stop_waiting()
         was_last = last()
         await acceptor.stop(last=was_last)
         cut = await keeper.drain(seconds=settings.drain_seconds)

@@ -32,7 +32,10 @@ OFF_LOOP_BYTES = 64 * 1024
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Carrier:
-    """Storage, box and clock, as transfers use them. `trust`: the roots by which this vendor's steps are known."""
+    """Storage, box and clock, as transfers use them.
+
+    `trust`: the roots by which this vendor's steps are known; `changed` is called after every write.
+    """
 
     storage: Storage
     box: FirmSecurityBox
@@ -40,6 +43,7 @@ class Carrier:
     clock: Callable[[], datetime]
     alarms: Alarms
     journal: Journal | None = None
+    changed: Callable[[], None] | None = None
 
     async def read(self, data: bytes, *, path: str) -> Context:
         """Read a context file and require that its serial is proved by its key.
@@ -104,6 +108,8 @@ class Carrier:
         )
         if isinstance(await self.storage.execute(command), Moved):
             return False
+        if self.changed is not None:
+            self.changed()
         if self.journal is not None:
             if plan.rejoining:
                 await self.journal.rejoined(plan.container)

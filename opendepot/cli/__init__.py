@@ -10,5 +10,6 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(container.app, name="container")
     app.command("collect")(collect.collect)
     app.command("give-back")(collect.give_back)
+    app.command("update")(collect.update)
     app.command("report-lost")(collect.report_lost)
     app.add_typer(offline.app, name="offline")

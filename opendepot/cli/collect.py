@@ -36,6 +36,25 @@ def give_back(
         _say(depot.give_back(ticket, target))
 
 
+def update(
+    url: UrlOption,
+    container: Annotated[Path, typer.Option(help="The container's file.")],
+    firm_code: Annotated[int | None, typer.Option(help="One firm code; left out: all.", show_default=False)] = None,
+    follow: Annotated[bool, typer.Option("--follow", help="Stay, and import every change as it comes.")] = False,  # noqa: FBT002  an option is named on the command line
+) -> None:
+    """Bring a container up to date without a ticket: what the vendor changed, and what was left open."""
+    target = opened(container)
+    firm_codes = target.firm_codes() if firm_code is None else (firm_code,)
+    with BlockingDepotClient(url) as depot:
+        if not follow:
+            _say(depot.update(target, code) for code in firm_codes)
+            return
+        if len(firm_codes) != 1:
+            raise typer.BadParameter("name one firm code to follow", param_hint="--firm-code")
+        for changed in depot.follow(target, firm_codes[0]):
+            _say([changed])
+
+
 def report_lost(
     url: UrlOption,
     ticket: TicketOption,

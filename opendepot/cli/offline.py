@@ -41,6 +41,13 @@ def give_back(url: UrlOption, ticket: TicketOption, context: ContextOption, outp
 
 
 @app.command()
+def update(url: UrlOption, context: ContextOption, output: OutputOption) -> None:
+    """Fetch the update file with what the vendor changed, and what was left open, without a ticket."""
+    with BlockingDepotClient(url) as client:
+        keep(client.get_auto_update(read(context)), output)
+
+
+@app.command()
 def confirm(
     url: UrlOption,
     receipt: Annotated[Path, typer.Argument(metavar="RECEIPT", help="The receipt that the import wrote.")],

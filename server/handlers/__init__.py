@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 
 from server.handlers.base import Handler
+from server.handlers.depot.check_for_updates import check_for_updates
 from server.handlers.depot.confirm_license_update import confirm_license_update
+from server.handlers.depot.get_auto_update import get_auto_update
 from server.handlers.depot.get_license_update import get_license_update
+from server.handlers.depot.get_open_transfers import get_open_transfers
 from server.handlers.depot.get_ticket import get_ticket
 from server.handlers.depot.restore_license import restore_license
 from server.handlers.depot.return_license import return_license
@@ -35,6 +38,9 @@ REGISTRY: Mapping[str, Mapping[str, Handler]] = {
         "ConfirmLicenseUpdate": confirm_license_update,
         "ReturnLicense": return_license,
         "RestoreLicense": restore_license,
+        "CheckForUpdates": check_for_updates,
+        "GetAutoUpdate": get_auto_update,
+        "GetOpenTransfers": get_open_transfers,
     },
 }
 

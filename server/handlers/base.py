@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 from licensing.depot import Depot
 from licensing.losses import Losses
 from licensing.orders import Sales
+from licensing.pushing import Pushing
 from licensing.searching import OrderSearch
 from licensing.vendor_actions import VendorActions
 from server.access import Caller
@@ -31,6 +32,7 @@ class Services:
     vendor_actions: VendorActions
     depot: Depot
     losses: Losses
+    pushing: Pushing
 
 
 Handler = Callable[[Call[Any], Services], Awaitable[Any]]

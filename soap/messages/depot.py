@@ -1,6 +1,7 @@
 """Messages of `urn:opendepot:depot:1`, made from wsdl/v1/depot.xsd by `python -m soap.generate`."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -247,6 +248,124 @@ class RestoreLicenseAnswer:
     """
 
     decision: LossDecision
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WaitingTime:
+    """A time to wait for something.
+
+    seconds: 0 to 50. The connection has to stay open for so long.
+    """
+
+    seconds: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CheckForUpdatesRequest:
+    """Asks whether something is waiting for a container.
+
+    statement: The context file that the container has just exported, or a poll file, which changes nothing in
+        the container.
+    wait: How long to wait for something; left out: not at all.
+    """
+
+    statement: bytes
+    wait: WaitingTime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UpdateCheck:
+    """What is waiting for a container.
+
+    state: UpdateWaiting: ask with GetAutoUpdate. NothingNew: nothing is waiting. ExportAgain, Healing, Lost:
+        ask with GetAutoUpdate and a new context. Marked, Blocked: support has to decide about this container.
+        More states may come.
+    serial: The container that asked.
+    """
+
+    state: str
+    serial: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CheckForUpdatesAnswer:
+    """The answer to CheckForUpdates.
+
+    check: What is waiting.
+    """
+
+    check: UpdateCheck
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GetAutoUpdateRequest:
+    """Asks for what is waiting for a container.
+
+    statement: The context file that the container has just exported, or a poll file, which changes nothing in
+        the container.
+    """
+
+    statement: bytes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GetAutoUpdateAnswer:
+    """The answer to GetAutoUpdate.
+
+    result: The update file, or why there is none.
+    """
+
+    result: UpdateResult
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GetOpenTransfersRequest:
+    """Asks for what a container has not confirmed yet.
+
+    statement: The context file that the container has just exported, or a poll file, which changes nothing in
+        the container.
+    """
+
+    statement: bytes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OpenStep:
+    """A step that is not confirmed yet.
+
+    epoch: The epoch of the counter that it leads to.
+    number: The number of that counter.
+    kind: Delta or Reset.
+    issued_at: When it was made.
+    """
+
+    epoch: int
+    number: int
+    kind: str
+    issued_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OpenTransfers:
+    """The steps that were made for a container and are not confirmed yet.
+
+    state: None: all is confirmed. Open: the steps are not confirmed; ask with GetAutoUpdate, import, send the
+        receipt. Marked, Healing, Lost as in other answers. More states may come.
+    step: The steps, in order.
+    """
+
+    state: str
+    step: tuple[OpenStep, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GetOpenTransfersAnswer:
+    """The answer to GetOpenTransfers.
+
+    transfers: What is not confirmed yet.
+    """
+
+    transfers: OpenTransfers
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,9 +1,10 @@
 """The rules over a real SQLite file, with real containers, a settable clock and a seeded random source."""
 
+import asyncio
 import random
 import sqlite3
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,10 +14,12 @@ from licensing.catalogue import Catalogue
 from licensing.depot import Depot, UpdateAnswer
 from licensing.losses import Losses
 from licensing.orders import OrderLine, OrderReceipt, OrderRequest, Sales
+from licensing.pushing import Pushing
 from licensing.transfers.carrying import Carrier
 from licensing.transfers.journal import Journal
 from licensing.transfers.planning import Target
 from licensing.vault import Vault
+from licensing.watching import Watcher
 from storage import Storage
 from storage.records import Shop
 
@@ -47,6 +50,15 @@ class World:
 
     def depot(self, storage: Storage | None = None) -> Depot:
         return Depot(carrier=self.carrier(storage), vault=self.vault)
+
+    def pushing(self, watcher: Watcher | None = None) -> Pushing:
+        watcher = watcher or Watcher(self.storage)
+        return Pushing(
+            carrier=replace(self.carrier(), changed=watcher.nudge),
+            depot=self.depot(),
+            watcher=watcher,
+            monotonic=asyncio.get_running_loop().time,
+        )
 
     def losses(self) -> Losses:
         return Losses(carrier=self.carrier(), vault=self.vault, random=self.random)
