@@ -77,6 +77,8 @@ class Losses:
             if view.container is None or own.isdisjoint(placement.license_id for placement in view.placements):
                 raise ContainerUnknown(_NOT_HERE, path="serial")
             if view.container.mark is Mark.LOST:
+                if self._carrier.journal is not None:
+                    await self._carrier.journal.lost(view.container)
                 return LossDecision(state="Lost")
             if not self._allowed(view):
                 return await self._asked(view.container, view.ticket.ticket_id, reason)

@@ -24,6 +24,7 @@ from licensing.depot import Depot
 from licensing.losses import Losses
 from licensing.orders import Sales
 from licensing.pushing import Pushing
+from licensing.replaying import Replaying
 from licensing.searching import OrderSearch
 from licensing.transfers.carrying import Carrier
 from licensing.transfers.journal import Journal
@@ -96,6 +97,7 @@ class Core:
     losses: Losses
     pushing: Pushing
     watcher: Watcher
+    replaying: Replaying
     box: FirmSecurityBox
     audit_key: SealingKey
     sealer: Sealer
@@ -151,6 +153,7 @@ async def opened_core(
             losses=Losses(carrier=carrier, vault=vault, random=random),
             pushing=Pushing(carrier=carrier, depot=licences, watcher=watcher, monotonic=time.monotonic),
             watcher=watcher,
+            replaying=Replaying(carrier=carrier),
             box=box,
             audit_key=audit_key,
             sealer=Sealer(storage=storage, key=audit_key, clock=clock, random=random, owner=_owner(random)),

@@ -114,7 +114,7 @@ class Carrier:
             if plan.rejoining:
                 await self.journal.rejoined(plan.container)
             elif moved and plan.container.mark is Mark.LOST:
-                await self.journal.lost(plan.container, at=self.clock())
+                await self.journal.lost(plan.container)
         return True
 
     def audit(self, *, action: str, subject: str, actor: str, **details: object) -> AuditRow:
@@ -131,8 +131,8 @@ class Carrier:
         if fresh:
             stored = await self.storage.execute(StoreSigned(serial=row.serial, firm_code=row.firm_code, signed=fresh))
             signed.update((counter, data) for (counter, _), data in zip(fresh, stored, strict=True))
-            if self.journal is not None:
-                await self.journal.sent(row, unsigned, [signed[step.counter] for step in unsigned])
+        if self.journal is not None:
+            await self.journal.sent(row, steps, [signed[step.counter] for step in steps])
         return render_update(
             serial=row.serial,
             firm_code=row.firm_code,
@@ -166,6 +166,8 @@ class Carrier:
     ) -> AuditRow:
         row = plan.container
         details: dict[str, object] = {"mark": row.mark.value, "end": list(row.end)}
+        if row.lost_at is not None:
+            details["lostAt"] = row.lost_at.isoformat()
         if context is not None:
             details |= {"export": context.export, "counter": list(context.counter)}
         if reason is not None:

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 from base64 import b64decode, b64encode
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +23,8 @@ from licensing.errors import JournalDamaged, JournalUnwritable
 from storage.records import ContainerRow, Counter, StepRow
 
 _SUM = 16
+REMEMBERED = 100_000
+"""Records that a process remembers to have appended."""
 STEP, LOST, REJOINED = "Step", "Lost", "Rejoined"
 
 
@@ -50,16 +53,23 @@ class Record:
 
 
 class Journal:
-    """Appends records, durable when a method returns."""
+    """Appends records, durable when a method returns.
+
+    A record that this process has appended is not appended again. Another process, or this one after a restart, may
+    append it once more, which a replay takes no notice of: so nothing has to be remembered in the database, and a crash
+    between the database and the journal is made good by the next answer that holds the same step.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._appended: OrderedDict[tuple[str, int, str], None] = OrderedDict()
 
     async def sent(self, row: ContainerRow | Context, steps: Sequence[StepRow], signed: Sequence[bytes]) -> None:
         """Append steps with the bytes that will be sent. Raises JournalUnwritable: then nothing may be sent."""
         await self._append(
-            [
-                _record(
+            row,
+            {
+                f"{STEP} {step.counter}": _record(
                     STEP,
                     row,
                     counter=list(step.counter),
@@ -73,26 +83,33 @@ class Journal:
                     issuedAt=step.issued_at.isoformat(),
                 )
                 for step, data in zip(steps, signed, strict=True)
-            ]
+            },
         )
 
-    async def lost(self, row: ContainerRow, *, at: datetime) -> None:
+    async def lost(self, row: ContainerRow) -> None:
         """Append that a container was declared lost. Raises JournalUnwritable."""
-        await self._append([_record(LOST, row, lostAt=at.isoformat(), end=list(row.end))])
+        at = "" if row.lost_at is None else row.lost_at.isoformat()
+        await self._append(row, {f"{LOST} {at}": _record(LOST, row, lostAt=at, end=list(row.end))})
 
     async def rejoined(self, row: ContainerRow) -> None:
         """Append that a container's own listing became its confirmed state. Raises JournalUnwritable."""
         values = {"confirmed": list(row.confirmed), "confirmedState": _text(row.confirmed_state)}
-        await self._append([_record(REJOINED, row, **values)])
+        await self._append(row, {f"{REJOINED} {row.confirmed}": _record(REJOINED, row, **values)})
 
-    async def _append(self, records: Sequence[bytes]) -> None:
-        if records:
-            try:
-                await asyncio.to_thread(append_durably, self._path, b"".join(records))
-            except OSError as error:
-                raise JournalUnwritable(
-                    f"the journal cannot be written: {error.strerror}; nothing was sent, send the same request again"
-                ) from error
+    async def _append(self, row: ContainerRow | Context, records: Mapping[str, bytes]) -> None:
+        keys = {name: (row.serial, row.firm_code, name) for name in records}
+        fresh = {name: record for name, record in records.items() if keys[name] not in self._appended}
+        if not fresh:
+            return
+        try:
+            await asyncio.to_thread(append_durably, self._path, b"".join(fresh.values()))
+        except OSError as error:
+            raise JournalUnwritable(
+                f"the journal cannot be written: {error.strerror}; nothing was sent, send the same request again"
+            ) from error
+        self._appended.update((keys[name], None) for name in fresh)
+        while len(self._appended) > REMEMBERED:
+            self._appended.popitem(last=False)
 
 
 def append_durably(path: Path, data: bytes) -> None:

@@ -35,7 +35,7 @@ def plan_rejoin(container: ContainerRow, context: Context, view: TransferView, *
         contact_epoch=view.current_epoch,
     )
     entries = {entry.license_id: entry for entry in context.listing}
-    options = _newer_options(view, entries)
+    options = newer_options(view, entries)
     uses = tuple(_with_options(use, options) for use in view.licenses)
     wanted = _wanted(context, view)
     steps = Steps(row=row, now=now)
@@ -73,7 +73,7 @@ def _kept(license_: License, placement: Placement | None, quantity: int) -> int:
     return min(quantity, placement.wanted) if removal_due and placement is not None else quantity
 
 
-def _newer_options(view: TransferView, entries: Mapping[str, Entry]) -> dict[str, str]:
+def newer_options(view: TransferView, entries: Mapping[str, Entry]) -> dict[str, str]:
     """Give the options of the licences whose dates the container has later than the records."""
     changed = {}
     for use in view.licenses:

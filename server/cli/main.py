@@ -10,7 +10,7 @@ import opendepot.cli
 from containers import ContainerError
 from licensing.errors import LicensingError
 from opendepot import AnswerInvalid, FaultReceived, ServiceUnreachable, SupportNeeded
-from server.cli import audit, containers, demo, doctor, initialise, items, migrate, serve, shops, tickets
+from server.cli import audit, containers, demo, doctor, initialise, items, journal, migrate, serve, shops, tickets
 from server.errors import SettingsError
 from storage.errors import StorageError
 
@@ -31,6 +31,7 @@ app.add_typer(shops.app, name="shop")
 app.add_typer(tickets.app, name="ticket")
 app.add_typer(audit.app, name="audit")
 app.add_typer(containers.approvals, name="approval")
+app.add_typer(journal.app, name="journal")
 opendepot.cli.add_to(app)
 containers.add_to(opendepot.cli.container.app)
 
