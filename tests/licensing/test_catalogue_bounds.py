@@ -141,6 +141,6 @@ async def test_an_overview_says_how_far_all_is_collected_and_what_may_be_done(wo
     overview = await world.depot().get_ticket(tickets=(first.ticket, second.ticket))
     assert overview.state == "PartlyCollected"
     assert [(x.state, x.collected, x.confirmed, x.free, x.actions) for x in overview.licenses] == [
-        ("WhollyCollected", 2, 0, 0, ()),
+        ("WhollyCollected", 2, 0, 0, ("Return",)),
         ("NotCollected", 0, 0, 1, ("Collect",)),
     ]

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from conftest import Make
 
 from storage import Storage, open_storage
 from storage.commands import FindShop, LoadServer, PrepareOrder, Query
@@ -58,9 +57,9 @@ class Bench:
 
 
 @pytest.fixture
-async def bench(tmp_path: Any) -> AsyncIterator[Bench]:
+async def bench(tmp_path: Any, make: Any) -> AsyncIterator[Bench]:
     found = Bench(await open_storage(tmp_path / "depot.db"), await open_storage(tmp_path / "depot.db"))
-    await found.node.execute(Make().initialise())
+    await found.node.execute(make.initialise())
     await found.node.look()
     yield found
     await found.node.close()
@@ -81,8 +80,8 @@ def order_of(*items: str, original: str | None = None, by_memory: bool = True) -
 KEY = FindShop(lookup=b"key of acme")
 
 
-async def test_a_shop_is_asked_for_once_and_then_remembered(bench: Bench) -> None:
-    await bench.node.execute(Make().shop())
+async def test_a_shop_is_asked_for_once_and_then_remembered(bench: Bench, make: Any) -> None:
+    await bench.node.execute(make.shop())
     found = [await bench.node.query(KEY) for _ in range(3)]
     assert [shop.name for shop in found] == ["acme"] * 3
     assert bench.asked(FindShop) == 1
@@ -94,8 +93,7 @@ async def test_an_unknown_key_is_asked_for_each_time_so_that_guessing_fills_no_m
     assert bench.asked(FindShop) == 3
 
 
-async def test_items_are_remembered_for_orders_that_allow_it(bench: Bench) -> None:
-    make = Make()
+async def test_items_are_remembered_for_orders_that_allow_it(bench: Bench, make: Any) -> None:
     for number in ("A", "B"):
         await bench.node.execute(make.item(number))
     first = await bench.node.query(order_of("A", "B"))
@@ -107,15 +105,16 @@ async def test_items_are_remembered_for_orders_that_allow_it(bench: Bench) -> No
 @pytest.mark.parametrize(
     "question", [order_of("A", by_memory=False), order_of("A", original="n-1"), order_of("A", "unknown")]
 )
-async def test_what_memory_cannot_answer_is_asked_of_the_database(bench: Bench, question: PrepareOrder) -> None:
-    await bench.node.execute(Make().item("A"))
+async def test_what_memory_cannot_answer_is_asked_of_the_database(
+    bench: Bench, make: Any, question: PrepareOrder
+) -> None:
+    await bench.node.execute(make.item("A"))
     await bench.node.query(order_of("A"))
     await bench.node.query(question)
     assert bench.asked(PrepareOrder) == 2
 
 
-async def test_an_own_change_is_known_at_once(bench: Bench) -> None:
-    make = Make()
+async def test_an_own_change_is_known_at_once(bench: Bench, make: Any) -> None:
     await bench.node.execute(make.shop())
     await bench.node.query(KEY)
     await bench.node.execute(make.shop("other"))
@@ -123,8 +122,7 @@ async def test_an_own_change_is_known_at_once(bench: Bench) -> None:
     assert bench.asked(FindShop) == 2
 
 
-async def test_a_change_by_another_node_is_known_after_the_next_look(bench: Bench) -> None:
-    make = Make()
+async def test_a_change_by_another_node_is_known_after_the_next_look(bench: Bench, make: Any) -> None:
     await bench.node.execute(make.item("A"))
     await bench.node.query(order_of("A"))
     await bench.other.execute(make.item("B"))
@@ -136,8 +134,7 @@ async def test_a_change_by_another_node_is_known_after_the_next_look(bench: Benc
     assert bench.asked(PrepareOrder) == 2
 
 
-async def test_an_answer_from_before_a_change_is_not_remembered_after_it(bench: Bench) -> None:
-    make = Make()
+async def test_an_answer_from_before_a_change_is_not_remembered_after_it(bench: Bench, make: Any) -> None:
     await bench.node.execute(make.shop())
     bench.behind.held = asyncio.Event()
     asking = asyncio.create_task(bench.node.query(KEY))
@@ -150,8 +147,8 @@ async def test_an_answer_from_before_a_change_is_not_remembered_after_it(bench: 
     assert bench.asked(FindShop) == 2
 
 
-async def test_who_is_blind_refuses_shops_even_those_it_remembers(bench: Bench) -> None:
-    await bench.node.execute(Make().shop())
+async def test_who_is_blind_refuses_shops_even_those_it_remembers(bench: Bench, make: Any) -> None:
+    await bench.node.execute(make.shop())
     await bench.node.query(KEY)
     bench.now += BLIND_SECONDS
     assert (await bench.node.query(KEY)).name == "acme"
@@ -163,19 +160,19 @@ async def test_who_is_blind_refuses_shops_even_those_it_remembers(bench: Bench) 
     assert StorageUnavailable.retry
 
 
-async def test_who_is_blind_takes_no_items_from_memory(bench: Bench) -> None:
-    await bench.node.execute(Make().item("A"))
+async def test_who_is_blind_takes_no_items_from_memory(bench: Bench, make: Any) -> None:
+    await bench.node.execute(make.item("A"))
     await bench.node.query(order_of("A"))
     bench.now += BLIND_SECONDS + 0.1
     await bench.node.query(order_of("A"))
     assert bench.asked(PrepareOrder) == 2
 
 
-async def test_going_blind_and_seeing_again_are_told_once_each(tmp_path: Any) -> None:
+async def test_going_blind_and_seeing_again_are_told_once_each(tmp_path: Any, make: Any) -> None:
     bench = Bench(await open_storage(tmp_path / "depot.db"), await open_storage(tmp_path / "depot.db"))
     node = RememberingStorage(bench.behind, monotonic=lambda: bench.now, look_seconds=0)
     node.on_blind, node.on_seeing = bench.node.on_blind, bench.node.on_seeing
-    await node.execute(Make().initialise())
+    await node.execute(make.initialise())
     node.start()
 
     async def until(sight: list[str]) -> None:
@@ -194,9 +191,8 @@ async def test_going_blind_and_seeing_again_are_told_once_each(tmp_path: Any) ->
     await bench.other.close()
 
 
-async def test_no_more_than_a_bound_is_remembered(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_more_than_a_bound_is_remembered(bench: Bench, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("storage.remembering.MOST", 2)
-    make = Make()
     for number in ("A", "B", "C"):
         await bench.node.execute(make.item(number))
     for number in ("A", "B", "C", "C", "A"):

@@ -76,6 +76,7 @@ ORDER BY n.position;
 SELECT
     l.license_id, l.order_id, l.line_number, l.ticket_id, l.item_number, l.firm_code, l.product_code, l.quantity,
     l.generation, l.options, l.extends_license_id, l.withdrawn, l.version, l.created_at,
+    l.previous, l.rules, l.dedicated_serial,
     CAST(coalesce(sum(p.wanted), 0) AS BIGINT) AS wanted,
     CAST(coalesce(sum(p.occupied), 0) AS BIGINT) AS occupied,
     CAST(coalesce(sum(p.confirmed), 0) AS BIGINT) AS confirmed
