@@ -36,7 +36,7 @@ check: lint types test
 
 # Kills, soaks, fuzzing. Resumable; counts are options: make long LONG_OPTIONS="--kills 1000 --seed 8 --fuzz 200000 --fuzz-from 60000"
 long: setup system-packages
-	.venv/bin/pytest -q -m long -s $(LONG_OPTIONS)
+	.venv/bin/pytest -q -m "long or examples" --hypothesis-profile long -o timeout=1800 -s $(LONG_OPTIONS)
 
 clean:
 	rm -rf .venv .coverage* .hypothesis .mypy_cache .ruff_cache .pytest_cache

@@ -3,6 +3,9 @@
 import gc
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("long", max_examples=10 * settings.get_profile("default").max_examples)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -16,6 +19,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Thousands of tests and the libraries under test stay; looks for garbage, which many ask for, skip them."""
+    """Thousands of tests and all libraries stay; a look for garbage, which many tests ask for, passes them by."""
     gc.collect()
     gc.freeze()

@@ -7,6 +7,8 @@ import pytest
 from benchmarks.processes import cpu_seconds, family, free_port, parse_stat, rss_mib, run_pinned, serving, stat_of
 from benchmarks.report import Refused
 
+pytestmark = pytest.mark.xdist_group("machine")
+
 LISTEN = """
 import socket, subprocess, sys, time
 child = subprocess.Popen(["sleep", "60"])

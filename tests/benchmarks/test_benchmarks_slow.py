@@ -86,6 +86,7 @@ def test_the_figures_compare_within_a_round(monkeypatch: pytest.MonkeyPatch) -> 
     assert record.warnings == []
 
 
+@pytest.mark.xdist_group("machine")
 def test_slow_clients_cost_an_honest_one_no_answer_and_leave_no_descriptor() -> None:
     found = measured(OURS, clients=200, seconds=1, among_seconds=2, connections=8, rate=200)
     check(found, clients=200)
@@ -94,6 +95,7 @@ def test_slow_clients_cost_an_honest_one_no_answer_and_leave_no_descriptor() -> 
 
 
 @pytest.mark.long
+@pytest.mark.xdist_group("machine")
 def test_5000_slow_clients_cost_an_honest_one_no_answer_and_leave_no_descriptor() -> None:
     found = measured(slow.OURS, clients=slow.CLIENTS, seconds=5, among_seconds=30, connections=32)
     print(found)

@@ -8,7 +8,9 @@ import tempfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import pytest
 import vendor
+from examples import examples
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
@@ -219,5 +221,7 @@ class Transfers(RuleBasedStateMachine):
         self.devices.append(Device(path, self._open(path), device.model))
 
 
-Transfers.TestCase.settings = settings(derandomize=True, deadline=None, max_examples=70, stateful_step_count=30)
-TestTransfers = Transfers.TestCase
+Transfers.TestCase.settings = settings(
+    derandomize=True, deadline=None, max_examples=examples(30), stateful_step_count=30
+)
+TestTransfers = pytest.mark.examples(Transfers.TestCase)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 import vendor
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -159,19 +160,22 @@ def _refused(call: Callable[[], object]) -> None:
 
 
 @given(entry=_entries)
-@settings(derandomize=True, deadline=None, max_examples=300)
+@pytest.mark.examples
+@settings(derandomize=True, deadline=None, max_examples=examples(100))
 def test_no_licence_out_of_range_is_written(entry: Entry) -> None:
     _refused(lambda: render_state((entry,)))
 
 
 @given(change=_changes(_steps))
-@settings(derandomize=True, deadline=None, max_examples=300)
+@pytest.mark.examples
+@settings(derandomize=True, deadline=None, max_examples=examples(100))
 def test_no_step_out_of_range_is_written(change: dict) -> None:
     _refused(lambda: render_step(replace(_STEP, **change)))
 
 
 @given(change=_changes(_contexts))
-@settings(derandomize=True, deadline=None, max_examples=300)
+@pytest.mark.examples
+@settings(derandomize=True, deadline=None, max_examples=examples(100))
 def test_no_context_out_of_range_is_written_nor_signed(change: dict) -> None:
     signed: list[bytes] = []
 

@@ -8,6 +8,8 @@ from checking import Ledger
 from killing import FORGETFUL, Kills, run_and_kill, violations
 from worlds import make_world
 
+pytestmark = pytest.mark.xdist_group("machine")
+
 
 async def test_a_few_kills_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
     run = await Kills.in_folder(tmp_path / "depot", seed=1)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from examples import examples
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -419,11 +420,12 @@ class OrdersAndCollecting(RuleBasedStateMachine):
 BOX = SoftwareBox.create(now=datetime(2026, 1, 1, tzinfo=UTC), random=random.Random(5).randbytes)
 
 
+@pytest.mark.examples
 def test_orders_and_collecting_follow_the_model() -> None:
     run_state_machine_as_test(
         OrdersAndCollecting,
         settings=settings(
-            max_examples=60,
+            max_examples=examples(30),
             stateful_step_count=40,
             derandomize=True,
             deadline=None,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
@@ -169,7 +170,8 @@ def _check(service: Any, fault_of: Any, outcome: Any) -> None:
     content_type=CONTENT_TYPES | st.text(max_size=60),
     action=ACTIONS | st.text(max_size=30),
 )
-@settings(derandomize=True, max_examples=400, deadline=None)
+@pytest.mark.examples
+@settings(derandomize=True, max_examples=examples(150), deadline=None)
 def test_any_bytes_under_any_content_type_are_a_message_or_a_refusal(
     service: Any, fault_of: Any, data: bytes, content_type: str | None, action: str | None
 ) -> None:
@@ -179,7 +181,8 @@ def test_any_bytes_under_any_content_type_are_a_message_or_a_refusal(
 @given(
     pieces=st.lists(st.sampled_from(FRAGMENTS), max_size=8), version=st.sampled_from(Version), place=st.integers(0, 3)
 )
-@settings(derandomize=True, max_examples=600, deadline=None)
+@pytest.mark.examples
+@settings(derandomize=True, max_examples=examples(200), deadline=None)
 def test_any_fragments_in_any_place_of_an_envelope_are_a_message_or_a_refusal(
     service: Any, fault_of: Any, pieces: list[bytes], version: Version, place: int
 ) -> None:
@@ -193,7 +196,8 @@ def test_any_fragments_in_any_place_of_an_envelope_are_a_message_or_a_refusal(
 
 
 @given(data=st.data())
-@settings(derandomize=True, max_examples=1200, deadline=None)
+@pytest.mark.examples
+@settings(derandomize=True, max_examples=examples(400), deadline=None)
 def test_any_broken_message_is_a_message_or_a_refusal(service: Any, fault_of: Any, data: st.DataObject) -> None:
     operation = data.draw(st.sampled_from(sorted(service.requests)))
     version = data.draw(st.sampled_from(Version))
@@ -206,7 +210,8 @@ def test_any_broken_message_is_a_message_or_a_refusal(service: Any, fault_of: An
 
 
 @given(data=st.data())
-@settings(derandomize=True, max_examples=500, deadline=None)
+@pytest.mark.examples
+@settings(derandomize=True, max_examples=examples(200), deadline=None)
 def test_any_broken_answer_is_a_message_a_fault_or_said_to_be_invalid(service: Any, data: st.DataObject) -> None:
     operation = data.draw(st.sampled_from(sorted(service.answers)))
     version = data.draw(st.sampled_from(Version))
@@ -258,7 +263,8 @@ def _told(draw: st.DrawFn, order: Order) -> tuple[str, str]:
 
 
 @given(data=st.data())
-@settings(derandomize=True, max_examples=800, deadline=None)
+@pytest.mark.examples
+@settings(derandomize=True, max_examples=examples(250), deadline=None)
 def test_no_value_of_a_message_reaches_an_error_or_its_fault(
     shop: Any, fault_of: Any, order: Order, data: st.DataObject
 ) -> None:

@@ -2,6 +2,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -54,7 +55,8 @@ def _exact(data: bytes, limits: Limits) -> str | None:
 
 
 @given(data=_documents)
-@settings(derandomize=True, max_examples=600)
+@pytest.mark.examples
+@settings(derandomize=True, max_examples=examples(250))
 def test_what_the_bounds_accept_the_exact_count_accepts_but_for_depth(data: bytes) -> None:
     declaration = data.find(b"?>") + 2 if data.startswith(b"<?xml ") else 0
     if within_bounds(data, declaration=declaration, limits=_SMALL):
@@ -62,7 +64,8 @@ def test_what_the_bounds_accept_the_exact_count_accepts_but_for_depth(data: byte
 
 
 @given(data=_documents)
-@settings(derandomize=True, max_examples=300)
+@pytest.mark.examples
+@settings(derandomize=True, max_examples=examples(150))
 def test_the_exact_count_alone_decides(data: bytes) -> None:
     try:
         parse(data, limits=_SMALL)

@@ -4,6 +4,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
@@ -28,7 +29,8 @@ _CHARSETS = st.sampled_from([None, "utf-8", "UTF-16", "us-ascii", "utf-7", "", "
     data=st.one_of(st.binary(), st.lists(st.sampled_from(_PIECES), max_size=12).map(b"".join)),
     charset=_CHARSETS,
 )
-@settings(derandomize=True, max_examples=1500, deadline=None)
+@pytest.mark.examples
+@settings(derandomize=True, max_examples=examples(500), deadline=None)
 def test_any_bytes_whatever_are_an_element_or_a_refusal(data: bytes, charset: str | None) -> None:
     try:
         root = parse(data, limits=Limits(depth=3, elements=5, max_bytes=400), charset=charset)
@@ -40,7 +42,8 @@ def test_any_bytes_whatever_are_an_element_or_a_refusal(data: bytes, charset: st
 
 
 @given(cut=st.integers(0, 400), flip=st.integers(0, 7), where=st.integers(0, 399))
-@settings(derandomize=True, max_examples=500, deadline=None)
+@pytest.mark.examples
+@settings(derandomize=True, max_examples=examples(200), deadline=None)
 def test_a_damaged_document_is_an_element_or_a_refusal(cut: int, flip: int, where: int) -> None:
     data = bytearray(
         b'<?xml version="1.0" encoding="UTF-8"?>\n<s:Envelope xmlns:s="urn:s"><s:Body><order xmlns="urn:o" id="7">'

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from examples import examples
 from http_cases import AFTER, CASES, MOST, Case, Ends, Read, request
 from http_reading import LIMITS, Reading, SecondOpinion, cut, read_pieces
 from http_shell import NOW, Client, FakeClock, FakeTransport, Recorder, answers_in, listening, run, settle
@@ -108,7 +109,8 @@ def test_the_reader_alone_reads_a_case_as_the_table_says_in_one_piece_and_byte_b
         assert reading.begun <= (case.ends is Ends.WAITS)
 
 
-@settings(parent=quick, max_examples=300)
+@pytest.mark.examples
+@settings(parent=quick, max_examples=examples(120))
 @given(st.sampled_from(ONE_FAULT), places)
 def test_a_case_is_read_in_the_same_way_wherever_it_is_cut(case: Case, cuts: list[int]) -> None:
     assert read_pieces(cut(case.raw, cuts)).told == read_pieces([case.raw]).told
@@ -155,7 +157,8 @@ def mutated(draw: st.DrawFn) -> bytes:
 anything = st.binary(max_size=200) | mutated()
 
 
-@settings(parent=quick, max_examples=400)
+@pytest.mark.examples
+@settings(parent=quick, max_examples=examples(150))
 @given(anything, places)
 def test_any_bytes_are_read_or_refused_and_cuts_do_not_decide_which(data: bytes, cuts: list[int]) -> None:
     """Which of several faults is named may depend on what was there first; that there is one may not."""
@@ -208,7 +211,8 @@ def as_reading(recorder: Recorder) -> tuple[tuple[Read, ...], int | None]:
     return recorder.reads, refused[0] if refused else None
 
 
-@settings(parent=quick, max_examples=60)
+@pytest.mark.examples
+@settings(parent=quick, max_examples=examples(30))
 @given(stream=streams, behind=junk, cuts=places)
 def test_a_connection_reads_what_the_reader_reads_wherever_it_is_cut(
     runner: asyncio.Runner, stream: list[tuple[bytes, Read]], behind: bytes, cuts: list[int]
@@ -221,7 +225,8 @@ def test_a_connection_reads_what_the_reader_reads_wherever_it_is_cut(
         assert_answered(transport, whole)
 
 
-@settings(parent=quick, max_examples=150)
+@pytest.mark.examples
+@settings(parent=quick, max_examples=examples(80))
 @given(data=anything, cuts=places)
 def test_any_bytes_end_as_answers_or_a_closed_connection(runner: asyncio.Runner, data: bytes, cuts: list[int]) -> None:
     pieces = cut(data, cuts)
@@ -325,7 +330,8 @@ def test_llhttp_reads_a_case_as_it_is_read_here(case: Case) -> None:
     agree(case.raw)
 
 
-@settings(parent=quick, max_examples=300)
+@pytest.mark.examples
+@settings(parent=quick, max_examples=examples(120))
 @given(streams.map(lambda stream: joined(stream)[0]) | mutated())
 @example(request(b"POST / HTTP/1.1", b"Transfer-Encoding: chunked", body=b"3\r\nabc\r\n0\r\n\r\n") + AFTER)
 def test_llhttp_reads_whatever_is_read_here_in_the_same_way(data: bytes) -> None:

@@ -157,7 +157,7 @@ def test_a_flood_of_requests_that_are_answered_at_once_is_bounded_and_leaves_oth
 ) -> None:
     """Whoever sends faster than it can be answered waits, and does not fill the memory or the loop."""
     recorder = Recorder(opening=None if admitted else lambda _: Answer(status=404, content_type=PLAIN, body=b"no\n"))
-    flood = 2 * MIB // len(GET)
+    flood = MIB // len(GET)
     turns: list[int] = []
 
     async def scenario() -> None:

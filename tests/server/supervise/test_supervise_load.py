@@ -16,6 +16,7 @@ from supervised import Depot, Supervised, peers, state_of, until
 from supervised_load import Load, repeated, wrong_orders
 
 Start = Callable[..., Supervised]
+pytestmark = pytest.mark.xdist_group("machine")
 
 
 async def stopped_under_load(server: Supervised, end: Callable[[], None]) -> tuple[list[str], str]:
@@ -77,14 +78,14 @@ async def end_a_worker_under(load: Load, server: Supervised, slot: int) -> None:
     await load.goes_on()
 
 
-async def test_three_reloads_under_load_cost_no_request(depot: Depot, supervised: Start) -> None:
+async def test_two_reloads_under_load_cost_no_request(depot: Depot, supervised: Start) -> None:
     server = await supervised(depot).serving()
     async with Load(depot, server.url) as load:
         await load.goes_on()
-        for _ in range(3):
+        for _ in range(2):
             await reload_under(load, server)
         await load.finished()
-    print(f"3 SIGHUP\n{load}")
+    print(f"2 SIGHUP\n{load}")
     assert load.failures() + wrong_orders(depot, load) == []
     assert load.tally.refused == len(load.tally.unreceived) == load.sdk.refused == 0
     assert load.tally.said_close > 0, "connections did move to the new workers"
