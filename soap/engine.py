@@ -7,7 +7,7 @@ A call passes `open` (byte gate, parse, envelope, operation), then whatever iden
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from lxml import etree
 
@@ -45,6 +45,23 @@ class Reply:
     body: bytes
 
 
+class _Frame(NamedTuple):
+    """What stands around an answer's content."""
+
+    content_type: str
+    start: str
+    end: str
+
+
+def _frame(operation: Operation, version: Version, namespace: str) -> _Frame:
+    name = operation.answer_tag.rpartition("}")[2]
+    return _Frame(
+        content_type=version.content_type,
+        start=f'{XML_DECLARATION}<soap:Envelope xmlns:soap="{version}"><soap:Body><m:{name} xmlns:m="{namespace}">',
+        end=f"</m:{name}></soap:Body></soap:Envelope>",
+    )
+
+
 class Engine:
     """The compiled contract of one service."""
 
@@ -79,6 +96,9 @@ class Engine:
         self._by_action: Mapping[str, Operation] = {operation.action: operation for operation in operations}
         self._decoders = {o.name: compile_decoder(o.request, messages) for o in operations}
         self._encoders = {o.name: compile_encoder(o.answer, prefix="m") for o in operations}
+        self._frames = {
+            (o.name, version): _frame(o, version, contract.namespace) for o in operations for version in Version
+        }
         ambiguous = [name for operation in operations for name in needless(operation.request)]
         if ambiguous:
             raise ContractError(f"these could be sent empty and still be valid (rule R10): {', '.join(ambiguous)}")
@@ -162,16 +182,15 @@ class Engine:
         Raises ValueError for a text that XML cannot carry and for a time without a zone, and AssertionError when
         answers are validated (a setting, always on in tests) and this one is not valid.
         """
-        operation, version = received.operation, received.version
-        name = operation.answer_tag.rpartition("}")[2]
-        out = [f'{XML_DECLARATION}<soap:Envelope xmlns:soap="{version}"><soap:Body>']
-        out.append(f'<m:{name} xmlns:m="{self.contract.namespace}">')
+        operation = received.operation
+        frame = self._frames[operation.name, received.version]
+        out = [frame.start]
         self._encoders[operation.name](answer, out)
-        out.append(f"</m:{name}></soap:Body></soap:Envelope>")
+        out.append(frame.end)
         body = "".join(out).encode("utf-8")
         if self._validate_answers:
             self._check_answer(body, operation)
-        return Reply(status=200, content_type=version.content_type, body=body)
+        return Reply(status=200, content_type=frame.content_type, body=body)
 
     def _check_answer(self, body: bytes, operation: Operation) -> None:
         element = etree.fromstring(body)[0][0]

@@ -1,5 +1,6 @@
 from base64 import b64encode
 from collections.abc import Callable
+from dataclasses import field, make_dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -36,7 +37,7 @@ class Codec:
     def read(self, kind: str, text: str) -> Any:
         element = etree.fromstring(f'<t:E xmlns:t="urn:t">\n<t:{kind}>{text}</t:{kind}></t:E>')
         assert self.validator.valid(element)
-        return self.decode(element)[self.attribute(kind)]
+        return getattr(self.decode(element), self.attribute(kind))
 
     def write(self, kind: str, value: Any) -> str:
         out: list[str] = []
@@ -49,13 +50,10 @@ class Codec:
 
 
 def values_module(*attributes: str) -> ModuleType:
-    """A messages module whose class Values keeps what it is given as a dict."""
-
-    class Values(dict[str, Any]):
-        __dataclass_fields__ = dict.fromkeys(attributes)
-
+    """A messages module with a class Values of these fields."""
     module = ModuleType("made_up")
-    module.__dict__["Values"] = Values
+    fields = [(name, Any, field(default=None)) for name in attributes]
+    module.__dict__["Values"] = make_dataclass("Values", fields, frozen=True, kw_only=True, slots=True)
     return module
 
 
@@ -209,7 +207,7 @@ def test_base64_is_read_or_refused_whatever_the_schema_lets_pass(codec: Codec, t
     element = etree.fromstring(f'<t:E xmlns:t="urn:t"><t:base64Binary>{text}</t:base64Binary></t:E>')
     if codec.validator.valid(element):
         try:
-            found = codec.decode(element)["base64_binary"]
+            found = codec.decode(element).base64_binary
         except SoapError as error:
             assert set(text) & set("-_!\u00e4"), error  # noqa: PT017  both outcomes are right
         else:
@@ -239,7 +237,7 @@ def test_values_of_the_other_types_are_read(codec: Codec, kind: str, text: str, 
     element = etree.fromstring(f'<t:E xmlns:t="urn:t"><t:{kind}>{text}</t:{kind}></t:E>', parser)
 
     assert codec.validator.valid(element)
-    assert codec.decode(element)[codec.attribute(kind)] == expected
+    assert getattr(codec.decode(element), codec.attribute(kind)) == expected
 
 
 @pytest.mark.parametrize("kind", ["int", "long"])
