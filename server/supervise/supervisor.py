@@ -17,8 +17,9 @@ from server.admin import admin_application
 from server.app import utc_now
 from server.errors import SettingsError
 from server.http.accepting import turn_away
-from server.listener import bind, site, url_of
+from server.listener import bind, site
 from server.settings import Settings, load_settings
+from server.soap_listener import url_of
 from server.supervise.backoff import Backoff
 from server.supervise.channel import Channel
 from server.supervise.notifying import Notifier

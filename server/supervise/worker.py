@@ -11,9 +11,9 @@ from containers import ContainerError
 from server.app import Application, build_application, opened_core
 from server.errors import SettingsError
 from server.housekeeping import housekeeping
-from server.listener import soap_listener, url_of
 from server.process import run_loop, settle
 from server.settings import Settings
+from server.soap_listener import soap_listener, url_of
 from server.supervise.channel import Channel
 from soap import ContractError
 from storage.errors import StorageError

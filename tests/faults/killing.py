@@ -113,7 +113,10 @@ async def run_and_kill(world: World, *, name: str, rng: random.Random, collect: 
     load = [asyncio.create_task(shopping(world, f"{name}-{number}")) for number in range(2)]
     if collect:
         load += [asyncio.create_task(collecting(world, container, rng)) for container in world.containers]
+    kept = world.ledger.files if collect else world.ledger.orders
     try:
+        while not kept and not any(task.done() for task in load):  # noqa: ASYNC110  nothing tells of it
+            await asyncio.sleep(0.001)
         await asyncio.sleep(rng.uniform(0.02, 0.5))
     finally:
         await ended(process)

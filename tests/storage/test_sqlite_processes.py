@@ -42,13 +42,13 @@ async def missing(path, lines):
 async def test_what_was_answered_is_there_after_the_process_was_killed(stocked, database):
     await stocked.close()
     answered = []
-    for attempt in range(10):
+    for attempt in (0, 3, 6, 9):
         process = start_writer(database, f"run{attempt}", 100_000)
         lines = [process.stdout.readline() for _ in range(3 + 37 * attempt)]
         os.kill(process.pid, signal.SIGKILL)
         rest = process.communicate()[0].splitlines(keepends=True)
         answered += [line for line in (*lines, *rest) if line.endswith("\n")]
-    assert len(answered) > 1_500
+    assert len(answered) > 600
     assert await missing(database, answered) == []
     connection = sqlite3.connect(database)
     assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]

@@ -302,11 +302,11 @@ if "server.supervise.worker" in sys.orig_argv:
         count = int(armed.read_text() or 0) + 1
         armed.write_text(str(count))
         if count == 2:
-            import server.listener
+            import server.soap_listener
             from server.errors import SettingsError
             def fails(settings):
                 raise SettingsError("the second does not start")
-            server.listener.tls_context = fails
+            server.soap_listener.tls_context = fails
 """
 
 
