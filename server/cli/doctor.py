@@ -35,7 +35,7 @@ def doctor(
         print_json(report.described())
     else:
         for finding in report.findings:
-            _tell(finding)
+            tell(finding)
         typer.echo(_summary(report))
     if not report.healthy:
         raise typer.Exit(PROBLEMS)
@@ -51,7 +51,8 @@ def _inspected(config: Path | None, *, deep: bool, as_json: bool) -> Report:
         return asyncio.run(inspect(settings, config=config, deep=deep, progress=progress))
 
 
-def _tell(finding: Finding) -> None:
+def tell(finding: Finding) -> None:
+    """Print a finding, with its mend where it needs one."""
     invariant = f" ({finding.invariant})" if finding.invariant else ""
     bad = finding.level in {Level.PROBLEM, Level.WARNING}
     typer.secho(f"{finding.level.value:14}  {finding.check}{invariant}: {finding.message}", bold=bad)

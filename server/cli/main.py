@@ -10,9 +10,23 @@ import opendepot.cli
 from containers import ContainerError
 from licensing.errors import LicensingError
 from opendepot import AnswerInvalid, FaultReceived, ServiceUnreachable, SupportNeeded
-from server.cli import audit, containers, demo, doctor, initialise, items, journal, migrate, serve, shops, tickets
+from server.cli import (
+    audit,
+    backups,
+    containers,
+    demo,
+    doctor,
+    initialise,
+    items,
+    journal,
+    migrate,
+    serve,
+    shops,
+    tickets,
+)
 from server.errors import SettingsError
 from storage.errors import StorageError
+from storage.maintenance.errors import MaintenanceError
 
 app = typer.Typer(
     name="opendepot",
@@ -26,6 +40,8 @@ app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.command("migrate")(migrate.migrate)
+app.command("backup")(backups.backup)
+app.command("restore")(backups.restore_)
 app.add_typer(items.app, name="item")
 app.add_typer(shops.app, name="shop")
 app.add_typer(tickets.app, name="ticket")
@@ -49,6 +65,7 @@ def root(
 EXPECTED_ERRORS = (
     SettingsError,
     StorageError,
+    MaintenanceError,
     LicensingError,
     ContainerError,
     FaultReceived,

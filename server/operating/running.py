@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import aiohttp
 
 from server.operating.installation import Installation
-from server.operating.report import Finding, Level, ok, problem, warning
+from server.operating.report import Finding, Level, ok, problem
 from storage.errors import SchemaTooNew, StorageError
 from storage.maintenance.links import Link, open_link
 from storage.maintenance.schema import schema_state
@@ -75,10 +75,10 @@ async def _fingerprint(here: Installation, link: Link) -> Finding:
 async def _durability(here: Installation, link: Link) -> Finding:
     if link.dialect == "sqlite":
         ((mode,),) = await link.fetch("PRAGMA journal_mode")
-        if str(mode).lower() != "wal":
+        if str(mode).lower() in {"off", "memory"}:
             mend = f"{here.command('migrate')}, which opens it as the server does"
-            return warning("durability", f"the database's journal mode is {mode}, not WAL", mend=mend)
-        return ok("durability", "the database writes ahead; the server waits for the disk at each commit")
+            return problem("durability", f"the database's journal mode is {mode}: a crash damages it", mend=mend)
+        return ok("durability", "the server waits for the disk at each commit")
     rows = await link.fetch("SELECT name, setting FROM pg_settings WHERE name IN ('fsync', 'full_page_writes')")
     off = sorted(row[0] for row in rows if row[1] != "on")
     if off:
