@@ -88,3 +88,9 @@ class MigrationChanged(StorageError):
     """A migration that was applied is not the one that this version holds under the same number."""
 
     code = "MigrationChanged"
+
+
+class ImportUnfinished(StorageError):
+    """The database holds a part of an import. It can be used once `opendepot import` has been run to its end."""
+
+    code = "ImportUnfinished"

@@ -10,7 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 
-from storage.errors import MigrationChanged, SchemaTooNew
+from storage.errors import ImportUnfinished, MigrationChanged, SchemaTooNew
+
+IMPORT_MARK = 999_999
+"""Stands among the applied migrations, with the digest of what is imported, until an import is whole."""
 
 _FILE_NAME = re.compile(r"^(\d{4})_([a-z0-9_]+)\.sql$")
 
@@ -51,7 +54,10 @@ def due_migrations(applied: Applied, migrations: Sequence[Migration]) -> Sequenc
     Raises:
         SchemaTooNew: a migration was applied that is not among these.
         MigrationChanged: an applied migration differs from the one here.
+        ImportUnfinished: an import into the database was begun, but not finished.
     """
+    if applied and applied[-1][0] == IMPORT_MARK:
+        raise ImportUnfinished("an import was not finished; run `opendepot import` again with the same export")
     if len(applied) > len(migrations):
         raise SchemaTooNew(
             f"the database is at schema {applied[-1][0]}, this version knows {len(migrations)}; use the newer version"

@@ -20,6 +20,7 @@ from server.cli import (
     items,
     journal,
     migrate,
+    moves,
     serve,
     shops,
     tickets,
@@ -42,6 +43,8 @@ app.command("doctor")(doctor.doctor)
 app.command("migrate")(migrate.migrate)
 app.command("backup")(backups.backup)
 app.command("restore")(backups.restore_)
+app.command("export")(moves.export)
+app.command("import")(moves.import_)
 app.add_typer(items.app, name="item")
 app.add_typer(shops.app, name="shop")
 app.add_typer(tickets.app, name="ticket")

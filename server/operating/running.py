@@ -8,7 +8,7 @@ import aiohttp
 
 from server.operating.installation import Installation
 from server.operating.report import Finding, Level, ok, problem
-from storage.errors import SchemaTooNew, StorageError
+from storage.errors import ImportUnfinished, SchemaTooNew, StorageError
 from storage.maintenance.links import Link, open_link
 from storage.maintenance.schema import schema_state
 
@@ -43,6 +43,9 @@ async def _looked_into(here: Installation, link: Link) -> AsyncIterator[Finding]
         state = await schema_state(link)
     except SchemaTooNew as error:
         yield problem("schema", str(error), mend="install the newer version of opendepot again")
+        return
+    except ImportUnfinished as error:
+        yield problem("schema", str(error), mend=here.command("import DIR"))
         return
     except StorageError as error:
         yield problem(

@@ -31,8 +31,8 @@ class Link(Protocol):
         """Run one statement."""
         ...
 
-    async def execute_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
-        """Run one statement for each of the rows."""
+    async def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Add rows to a table. Inside of `transaction` only."""
         ...
 
     async def script(self, sql: str) -> None:

@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+from storage.errors import StorageError
 from storage.maintenance.backup_manifest import BackupManifest, Contents, check_schema, contents_of
 from storage.maintenance.epochs import next_epoch
 from storage.maintenance.errors import MaintenanceError
@@ -86,7 +87,12 @@ async def _look_at_old(link: Link, *, replace: bool) -> tuple[int, bool]:
         if not replace:
             raise MaintenanceError("the database holds other tables; --replace moves them aside into another schema")
         return 0, True
-    old = await contents_of(link)
+    try:
+        old = await contents_of(link)
+    except StorageError as error:
+        if not replace:
+            raise MaintenanceError(f"{error}; or --replace moves the tables aside into another schema") from None
+        return 0, True
     rows = sum(count for table, count in old.rows.items() if table != SERVER)
     if rows and not replace:
         raise MaintenanceError(

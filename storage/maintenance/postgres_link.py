@@ -38,9 +38,9 @@ class PostgresLink:
         """Run one statement."""
         await _run(self.connection.execute(sql, *values, timeout=None))
 
-    async def execute_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
-        """Run one statement for each of the rows."""
-        await _run(self.connection.executemany(sql, rows, timeout=None))
+    async def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Add rows to a table, by COPY."""
+        await _run(self.connection.copy_records_to_table(table, records=rows, columns=columns, timeout=None))
 
     async def script(self, sql: str) -> None:
         """Run several statements."""

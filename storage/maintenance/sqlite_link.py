@@ -43,8 +43,11 @@ class SqliteLink:
         """Run one statement."""
         await _run(lambda: self.connection.execute(sql, values))
 
-    async def execute_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
-        """Run one statement for each of the rows."""
+    async def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Add rows to a table. References among them are looked at when the transaction ends."""
+        places = ", ".join("?" * len(columns))
+        sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})"  # noqa: S608 - declared names
+        await self.execute("PRAGMA defer_foreign_keys = ON")
         await _run(lambda: self.connection.executemany(sql, rows))
 
     async def script(self, sql: str) -> None:
