@@ -182,7 +182,7 @@ async def check_invariants(
     immutable: bool = False,
     checks: Sequence[Check] = CHECKS,
 ) -> tuple[Finding, ...]:
-    """Run the checks on one snapshot of a database's data, changing nothing; it may be in use.
+    """Run the checks, each on one state of the data, changing nothing; the database may be in use.
 
     Args:
         location: a path or an address, as `open_storage` takes it.
