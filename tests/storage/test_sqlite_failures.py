@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 
 import pytest
+from failing_sqlite import failing_connections, open_failing
 
 from storage.commands import FindOrder, LoadServer, Placed
 from storage.errors import StorageBusy, StorageError, StorageUnavailable
@@ -13,38 +14,6 @@ from storage.sqlite.connection import Opener
 from storage.sqlite.engine import SqliteStorage
 
 KINDS = ["initialise", "item", "shop", "order", "transfer", "signed", "seal"]
-
-
-def failing_connections(code=sqlite3.SQLITE_IOERR):
-    """A class of connections that fail at every statement for which `due(sql)` says so; `after`: once it has run."""
-
-    class Failing(sqlite3.Connection):
-        due = staticmethod(lambda _: False)
-        after = False
-
-        def _guarded(self, method, sql, *args):
-            kind = type(self)
-            due = kind.due(sql)
-            result = None if due and not kind.after else method(sql, *args)
-            if due:
-                error = sqlite3.OperationalError("injected")
-                error.sqlite_errorcode = code
-                error.sqlite_errorname = "INJECTED"
-                raise error
-            return result
-
-        def execute(self, sql, *args):
-            return self._guarded(super().execute, sql, *args)
-
-        def executemany(self, sql, *args):
-            return self._guarded(super().executemany, sql, *args)
-
-    return Failing
-
-
-async def open_failing(path, connections):
-    opener = Opener(path=path, busy_seconds=1, factory=connections)
-    return await SqliteStorage.open(opener=opener, queue_limit=100, batch_limit=100, reader_count=1)
 
 
 @pytest.fixture
