@@ -66,12 +66,14 @@ async def make_world(folder: Path, *, ledger: Ledger | None = None) -> World:
     async with opened_core(load_settings(folder / CONFIG)) as core:
         await core.catalogue.add_item(item_number="A", firm_code=FIRM_CODE, product_code=1)
         _, api_key = await core.catalogue.add_shop("shop")
-    trust = (folder / VENDOR_CERTIFICATE).read_bytes()
-    containers = [
-        Container.create(folder / f"c{number}.json", trust_pem=trust, clock=utc_now, random=secrets.token_bytes)
-        for number in range(CONTAINERS)
-    ]
+    containers = [new_container(folder, f"c{number}.json") for number in range(CONTAINERS)]
     return World(folder=folder, api_key=api_key, port=free_port(), containers=containers, ledger=ledger or Ledger())
+
+
+def new_container(folder: Path, name: str) -> Container:
+    """A container beside the server that trusts it."""
+    trust = (folder / VENDOR_CERTIFICATE).read_bytes()
+    return Container.create(folder / name, trust_pem=trust, clock=utc_now, random=secrets.token_bytes)
 
 
 async def kept_world(folder: Path) -> World:

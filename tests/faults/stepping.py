@@ -1,0 +1,145 @@
+"""A server that kills itself at a named step of one operation. The product knows nothing of it.
+
+Run as a program, it imports the server once and then forks a server for each line of its input, so that a start costs
+little. A line: {"settings": {...}, "operation": "CreateOrder", "kill_at": 7, "trace": "file"}. The server counts its
+steps from the moment a request of that operation is taken, writes their names into the trace, and sends itself SIGKILL
+at that number; with 0 it goes on until somebody kills it. Each end is told by one line of output.
+"""
+
+import json
+import os
+import signal
+import sqlite3
+import sys
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import server.app
+from server.dispatch import SoapExchange
+from server.http.connection import Connection
+from server.listener import serve_until_told
+from server.process import run_loop
+from server.settings import Settings
+from storage.sqlite.connection import Opener
+from storage.sqlite.engine import SqliteStorage
+from storage.sqlite.statements import statements
+
+
+class Steps:
+    """Counts the steps of one request and ends the process at one of them."""
+
+    def __init__(self, *, operation: str, kill_at: int, trace: int) -> None:
+        self._element = f":{operation}".encode()
+        self._kill_at = kill_at
+        self._trace = trace
+        self._count = 0
+        self._armed = False
+        self._lock = threading.Lock()
+
+    def arrived(self, body: bytes) -> None:
+        """A request has arrived."""
+        self._armed = self._armed or self._element in body
+        self.reached("request taken")
+
+    @property
+    def armed(self) -> bool:
+        return self._armed
+
+    def reached(self, name: str) -> None:
+        """A step is reached."""
+        if not self._armed:
+            return
+        with self._lock:
+            self._count += 1
+            os.write(self._trace, name.encode() + b"\n")
+            if self._count == self._kill_at:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+
+def step_statements(steps: Steps) -> None:
+    """Put a step before each statement of the writing connection, and one after COMMIT."""
+    names = {sql: name for name, sql in statements().items()}
+
+    class Stepping(sqlite3.Connection):
+        writes = False
+
+        def execute(self, sql: str, *args: Any) -> sqlite3.Cursor:
+            return self._stepped(super().execute, sql, *args)
+
+        def executemany(self, sql: str, *args: Any) -> sqlite3.Cursor:
+            return self._stepped(super().executemany, sql, *args)
+
+        def _stepped(self, method: Any, sql: str, *args: Any) -> sqlite3.Cursor:
+            if sql == "PRAGMA journal_mode = WAL":
+                self.writes = True
+            if self.writes:
+                steps.reached(f"before {names.get(sql, sql)}")
+            result: sqlite3.Cursor = method(sql, *args)
+            if sql == "COMMIT":
+                steps.reached("after COMMIT")
+            return result
+
+    async def open_storage(location: Path, *, queue_limit: int) -> SqliteStorage:
+        opener = Opener(path=Path(location), busy_seconds=5, factory=Stepping)
+        return await SqliteStorage.open(opener=opener, queue_limit=queue_limit, batch_limit=128, reader_count=1)
+
+    server.app.open_storage = open_storage  # type: ignore[assignment]
+
+
+def step_answers(steps: Steps) -> None:
+    """Put steps where a request is taken and where its answer leaves."""
+    run, write = SoapExchange.run, Connection._write
+
+    def running(exchange: SoapExchange, body: bytes) -> Any:
+        async def answered() -> Any:
+            steps.arrived(body)
+            answer = await run(exchange, body)
+            steps.reached("answer made")
+            return answer
+
+        return answered()
+
+    def writing(connection: Connection, data: bytes) -> None:
+        if not steps.armed:
+            write(connection, data)
+            return
+        half = len(data) // 2
+        # Past the transport, so that this half is on its way, whatever becomes of the process.
+        os.write(connection._transport.get_extra_info("socket").fileno(), data[:half])
+        steps.reached("half of the answer sent")
+        write(connection, data[half:])
+        steps.reached("answer sent")
+
+    SoapExchange.run = running  # type: ignore[method-assign]
+    Connection._write = writing  # type: ignore[method-assign]
+
+
+def serve(order: dict[str, Any]) -> None:
+    """Be the server of one line."""
+    trace = os.open(order["trace"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    steps = Steps(operation=order["operation"], kill_at=order["kill_at"], trace=trace)
+    step_statements(steps)
+    step_answers(steps)
+    run_loop(serve_until_told(Settings(**order["settings"])))
+
+
+def main(lines: Iterable[str]) -> None:
+    """Fork a server for each line, tell its process id, and wait for its end."""
+    for line in lines:
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                serve(json.loads(line))
+                status = 0
+            finally:
+                os._exit(status)
+        print(json.dumps({"started": child}), flush=True)
+        _, status = os.waitpid(child, 0)
+        print(json.dumps({"ended": os.waitstatus_to_exitcode(status)}), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.stdin)
