@@ -175,6 +175,7 @@ class Kills:
             rng = random.Random(f"{progress.seed}/{progress.kills}")
             await run_and_kill(self.world, name=f"k{progress.kills}", rng=rng)
             progress.kills += 1
+            self.world.renew_full_containers()
             if progress.kills % CHECK_EVERY == 0:
                 await self._check(rng)
             write_whole(self.world.folder / "progress.json", asdict(progress))

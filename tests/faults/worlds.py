@@ -29,6 +29,8 @@ FIRM_CODE = 6000010
 PIECES = 2
 DATABASE = "opendepot.sqlite3"
 CONTAINERS = 3
+PLENTY = 40
+"""Licences in a container; the more it holds, the larger its contexts, and the fewer fit between two kills."""
 
 
 @dataclass
@@ -40,6 +42,7 @@ class World:
     port: int
     containers: list[Container]
     ledger: Ledger = field(default_factory=Ledger)
+    retired: list[Container] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -52,6 +55,14 @@ class World:
     @property
     def database(self) -> Path:
         return self.folder / DATABASE
+
+    def renew_full_containers(self) -> None:
+        """Put new containers in the place of those that hold a lot; what the old ones hold still counts."""
+        for place, container in enumerate(self.containers):
+            if len(container.listing(FIRM_CODE)) >= PLENTY:
+                self.retired.append(container)
+                number = len(self.containers) + len(self.retired) - 1
+                self.containers[place] = new_container(self.folder, f"c{number}.json")
 
     def shop(self) -> SalesClient:
         return SalesClient(self.url, api_key=self.api_key, attempts=1, timeout_seconds=10)
@@ -80,20 +91,26 @@ async def kept_world(folder: Path) -> World:
     """The world in a folder with its ledger on the disk: made where it is missing, else taken up as it was left."""
     name = folder / "world.json"
     if name.exists():
-        containers = [
-            Container.open(folder / f"c{number}.json", clock=utc_now, random=secrets.token_bytes)
-            for number in range(CONTAINERS)
-        ]
+        containers = opened_containers(folder)
         return World(
             folder=folder,
             api_key=json.loads(name.read_bytes())["api_key"],
             port=free_port(),
-            containers=containers,
+            containers=containers[-CONTAINERS:],
             ledger=Ledger(folder / "ledger.jsonl"),
+            retired=containers[:-CONTAINERS],
         )
     world = await make_world(folder, ledger=Ledger(folder / "ledger.jsonl"))
     write_whole(name, {"api_key": world.api_key})
     return world
+
+
+def opened_containers(folder: Path) -> list[Container]:
+    """The containers of a folder, in the order in which they were made."""
+    count = len(list(folder.glob("c*.json")))
+    return [
+        Container.open(folder / f"c{number}.json", clock=utc_now, random=secrets.token_bytes) for number in range(count)
+    ]
 
 
 def copied_world(world: World, folder: Path, *, database: Path | None = None) -> World:
@@ -104,10 +121,7 @@ def copied_world(world: World, folder: Path, *, database: Path | None = None) ->
             old.unlink()
         for new in database.parent.glob(f"{database.name}*"):
             shutil.copy(new, folder / new.name.replace(database.name, DATABASE))
-    containers = [
-        Container.open(folder / f"c{number}.json", clock=utc_now, random=secrets.token_bytes)
-        for number in range(CONTAINERS)
-    ]
+    containers = opened_containers(folder)
     return World(folder=folder, api_key=world.api_key, port=world.port, containers=containers, ledger=world.ledger)
 
 
@@ -231,6 +245,7 @@ async def over_collected(world: World, asking: OverTheWire | OfTheRules) -> list
                 container.import_update(update)
         if await asking.confirm(container.context(FIRM_CODE)) not in {"Confirmed", "Open"}:
             return ["an honest receipt is refused"]
+    for container in (*world.containers, *world.retired):
         for entry in container.listing(FIRM_CODE):
             held[entry.license_id] = held.get(entry.license_id, 0) + entry.quantity
     return [f"licence {license_id} is held {count} times" for license_id, count in held.items() if count > PIECES]
