@@ -54,7 +54,7 @@ class World:
 
     @property
     def database(self) -> Path:
-        return self.folder / DATABASE
+        return Path(self.settings.database)
 
     def renew_full_containers(self) -> None:
         """Put new containers in the place of those that hold a lot; what the old ones hold still counts."""
@@ -129,6 +129,14 @@ def initialise_in_thread(folder: Path) -> None:
     """`opendepot init`, which has a loop of its own."""
     with ThreadPoolExecutor(1) as pool:
         pool.submit(initialise, folder).result()
+
+
+def move_database(world: World, folder: Path) -> None:
+    """Put the database elsewhere, and say so in the settings."""
+    shutil.move(world.folder / DATABASE, folder / DATABASE)
+    config = world.folder / CONFIG
+    settings = config.read_text().replace(f'database = "{DATABASE}"', f'database = "{folder / DATABASE}"')
+    config.write_text(settings)
 
 
 def free_port() -> int:
