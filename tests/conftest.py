@@ -16,6 +16,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--state", default=None, help="the folder in which long runs are kept and go on (make long)")
     parser.addoption("--power-losses", type=int, default=200, help="how often the power goes (make long)")
     parser.addoption("--power-from", type=int, default=1_000, help="the first seed of power losses (make long)")
+    parser.addoption("--filled", type=int, default=1_000_000, help="orders in a database that is large (make long)")
 
 
 def pytest_collection_finish() -> None:
