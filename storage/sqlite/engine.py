@@ -16,6 +16,7 @@ from storage.sqlite.changes import carry_out, check_write
 from storage.sqlite.connection import Link, Opener, typed_error
 from storage.sqlite.migrations import migrate
 from storage.sqlite.running import run_plan
+from storage.sqlite.turns import Turn
 from storage.sqlite.writer import Change, Writer
 from storage.statements import sql_folder
 from storage.waiting import WaitingLine
@@ -81,11 +82,12 @@ class SqliteStorage:
             return
         self._closed = True
         await self._changes.idle()
-        await self._loop.run_in_executor(self._writing, self._writer.close)
-        self._writing.shutdown()
         await asyncio.to_thread(self._reading.shutdown)
         while not self._readers.empty():
             self._readers.get().close()
+        # The last connection to close takes the log into the database, and the writer has a turn for that.
+        await self._loop.run_in_executor(self._writing, self._writer.close)
+        self._writing.shutdown()
 
     def _refuse_closed(self) -> None:
         if self._closed:
@@ -117,15 +119,18 @@ def _carry_out(command: Command, db: sqlite3.Connection) -> object:
 
 def _connect(opener: Opener, reader_count: int) -> "tuple[Writer, queue.SimpleQueue[Link]]":
     opener.create_file()
+    turn = Turn(opener.path, seconds=opener.busy_seconds)
     writing = Link(connect=opener.writer)
     try:
-        migrate(writing.connection(), shipped_migrations(sql_folder("sqlite/migrations")))
+        with turn.held():
+            migrate(writing.connection(), shipped_migrations(sql_folder("sqlite/migrations")))
     except BaseException as error:
         writing.close()
+        turn.close()
         if isinstance(error, sqlite3.Error):
             raise typed_error(error) from error
         raise
     readers: queue.SimpleQueue[Link] = queue.SimpleQueue()
     for _ in range(reader_count):
         readers.put(Link(connect=opener.reader))
-    return Writer(link=writing), readers
+    return Writer(link=writing, turn=turn), readers

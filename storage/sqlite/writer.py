@@ -5,10 +5,12 @@ A batch is one transaction with a savepoint for each change. Nothing is answered
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from storage.errors import StorageError
 from storage.outcomes import Answered, Failed, Outcome, Withdrawn
 from storage.sqlite.connection import Link, typed_error
+from storage.sqlite.turns import Turn
 
 Change = Callable[[sqlite3.Connection], object]
 
@@ -16,14 +18,22 @@ Change = Callable[[sqlite3.Connection], object]
 class Writer:
     """Runs batches on its own connection. All methods belong to one thread at a time."""
 
-    def __init__(self, *, link: Link) -> None:
+    def __init__(self, *, link: Link, turn: Turn) -> None:
         self._link = link
+        self._turn = turn
 
     def run(self, changes: Sequence[Change]) -> list[Outcome]:
         """Carry out the changes in one transaction; the outcomes stand in the same order.
 
         A change that fails leaves its neighbours alone. When the transaction itself fails, every change fails.
         """
+        try:
+            with self._turn.held():
+                return self._run(changes)
+        except StorageError as error:
+            return [Failed(error=type(error)(*error.args)) for _ in changes]
+
+    def _run(self, changes: Sequence[Change]) -> list[Outcome]:
         try:
             db = self._link.connection()
             db.execute("BEGIN IMMEDIATE")
@@ -39,8 +49,13 @@ class Writer:
         db.execute("COMMIT")
 
     def close(self) -> None:
-        """Let go of the file."""
-        self._link.close()
+        """Let go of the file, in a turn of our own if there is one to be had."""
+        try:
+            with suppress(StorageError), self._turn.held():
+                self._link.close()
+        finally:
+            self._link.close()
+            self._turn.close()
 
 
 def _carry_out(db: sqlite3.Connection, change: Change) -> Outcome:

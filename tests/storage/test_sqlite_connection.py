@@ -26,7 +26,7 @@ E = 1_800_000_000_000
 async def test_the_files_are_for_their_owner_only(storage, make, database):
     await storage.execute(make.item())
     names = {file.name: stat.S_IMODE(file.stat().st_mode) for file in database.parent.iterdir()}
-    assert names == {"depot.db": 0o600, "depot.db-wal": 0o600, "depot.db-shm": 0o600}
+    assert names == dict.fromkeys(("depot.db", "depot.db-wal", "depot.db-shm", "depot.db-turn"), 0o600)
 
 
 async def test_the_address_form_and_the_path_name_the_same_file(tmp_path, make):
