@@ -35,6 +35,7 @@ generate: setup
 check: lint types test
 
 # Kills, soaks, fuzzing. Resumable; counts are options: make long LONG_OPTIONS="--kills 1000 --seed 8 --fuzz 200000 --fuzz-from 60000"
+# With --state DIR the kills go on where they stood; see docs/reference/durability.md.
 long: setup system-packages
 	.venv/bin/pytest -q -m "long or examples" --hypothesis-profile long -o timeout=1800 -s $(LONG_OPTIONS)
 
