@@ -31,7 +31,7 @@ async def load_and_stop(world: World, *, seed: int, workers: int) -> None:
     assert all(map(told_to_come_back, outcomes)), outcomes
 
 
-@pytest.mark.parametrize(("seed", "workers"), [(1, 0), (3, 2)])
+@pytest.mark.parametrize(("seed", "workers"), [pytest.param(1, 0, marks=pytest.mark.long), (3, 2)])
 async def test_sigterm_under_load_finishes_what_was_taken(tmp_path: Path, seed: int, workers: int) -> None:
     world = await make_world(tmp_path / "depot")
     await load_and_stop(world, seed=seed, workers=workers)
