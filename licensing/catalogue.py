@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from licensing.allowances import WITHOUT_RULES, Allowances
+from licensing.collecting import parse_rules
 from licensing.errors import NameInvalid, NameTaken, OptionInvalid, ShopUnknown
 from licensing.ids import Ids
 from licensing.options import parse_options
@@ -39,9 +40,13 @@ class Catalogue:
         product_code: int,
         options: tuple[str, ...] = (),
         allowances: Allowances = WITHOUT_RULES,
+        rules: tuple[str, ...] = (),
         actor: str = "cli",
     ) -> Item:
-        """Add an article; `options` as `name=value`. Raises NameInvalid, NameTaken, OptionInvalid."""
+        """Add an article; `options` and `rules` as `name=value`.
+
+        Raises NameInvalid, NameTaken, OptionInvalid, RuleInvalid.
+        """
         _check_name(item_number, most=64, what="an item number")
         for name, code in (("firm code", firm_code), ("product code", product_code)):
             if not 1 <= code <= HIGHEST_CODE:
@@ -52,7 +57,7 @@ class Catalogue:
             firm_code=firm_code,
             product_code=product_code,
             options=parse_options(options),
-            rules=json.dumps(allowances.rules(), sort_keys=True),
+            rules=json.dumps({**parse_rules(rules), **allowances.rules()}, sort_keys=True),
             active=True,
             created_at=now,
         )

@@ -162,6 +162,48 @@ class ReturnRefused(LicensingError):
     code = "ReturnRefused"
 
 
+class ContainerKindRefused(LicensingError):
+    """The licence may not go into a container of this kind."""
+
+    code = "ContainerKindRefused"
+
+
+class ContainerSerialRequired(LicensingError):
+    """The item is sold for one container each, and the line names none."""
+
+    code = "ContainerSerialRequired"
+
+
+class ContainerSerialInvalid(LicensingError):
+    """The serial is none that a container can have."""
+
+    code = "ContainerSerialInvalid"
+
+
+class DedicatedElsewhere(LicensingError):
+    """The licence is for another container."""
+
+    code = "DedicatedElsewhere"
+
+
+class TicketExpired(LicensingError):
+    """The time in which the licence could be collected is over."""
+
+    code = "TicketExpired"
+
+
+class SplitRefused(LicensingError):
+    """The licence is collected whole or not at all."""
+
+    code = "SplitRefused"
+
+
+class TicketInseparable(LicensingError):
+    """The licences of the ticket are collected together or not at all."""
+
+    code = "TicketInseparable"
+
+
 class ContextRefused(LicensingError):
     """The context or receipt is not a valid file of a container."""
 
@@ -258,6 +300,12 @@ class OptionInvalid(LicensingError):
     """An option of an item is unknown or has a value that it cannot have."""
 
     code = "OptionInvalid"
+
+
+class RuleInvalid(LicensingError):
+    """A rule of an item is unknown or has a value that it cannot have."""
+
+    code = "RuleInvalid"
 
 
 class VaultError(LicensingError):

@@ -23,6 +23,7 @@ class OrderLine:
     item_number: str
     quantity: int
     extends_license_id: str | None = None
+    container_serial: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,8 +63,9 @@ def values_of(request: OrderRequest) -> Mapping[str, Any]:
     if request.original_ticket is None:
         del values["original_ticket"]
     for line in values["lines"]:
-        if line["extends_license_id"] is None:
-            del line["extends_license_id"]
+        for later in ("extends_license_id", "container_serial"):
+            if line[later] is None:
+                del line[later]
     return values
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from licensing.answers import Answers
+from licensing.collecting import check_same_container, check_serial, rules_of_licence
 from licensing.errors import (
     Contended,
     ItemUnknown,
@@ -33,7 +34,7 @@ from licensing.order_values import (
     values_of,
 )
 from licensing.order_views import OrderDetails, details_of_order
-from licensing.renewing import before_line, families_of_lines, renewed
+from licensing.renewing import before_line, families_of_lines, first_of, renewed
 from licensing.rights import EXTEND_ANY, require
 from licensing.tickets import ending, new_ticket, normalise_ticket
 from licensing.vault import Vault
@@ -51,7 +52,7 @@ from storage.commands import (
     PlaceOrder,
     PrepareOrder,
 )
-from storage.records import AuditRow, Item, License, Order, Shop, Ticket
+from storage.records import AuditRow, Item, License, Order, Placement, Shop, Ticket
 
 __all__ = ["CREATE_ORDER", "Customer", "ItemPage", "OrderLine", "OrderReceipt", "OrderRequest", "Sales"]
 
@@ -186,9 +187,14 @@ class Sales:
         for number, (line, item, family) in enumerate(zip(request.lines, items, families, strict=True), start=1):
             made = self._license(order, number=number, line=line, item=item)
             if family is not None:
+                check_same_container(
+                    first_of(family), line.container_serial, path=f"orderLine[{number}]/containerSerial"
+                )
                 changed = renewed(family, item=item, quantity=line.quantity, at=now, path=f"orderLine[{number}]")
                 made = _renewing(made, family, changed)
                 changes.append(changed)
+            else:
+                check_serial(item, line.container_serial, path=f"orderLine[{number}]/containerSerial")
             lines.append(made)
         return _Draft(
             order=order,
@@ -234,7 +240,13 @@ class Sales:
             subject=order.order_id,
             details=json.dumps(details),
         )
-        if not draft.changes:
+        # What is for one container is wanted there from now on, so that it needs no ticket.
+        dedicated = tuple(
+            Placement(license_id=x.license_id, serial=x.dedicated_serial, wanted=x.quantity, occupied=0, confirmed=0)
+            for x in draft.lines
+            if x.dedicated_serial is not None and x.extends_license_id is None
+        )
+        if not draft.changes and not dedicated:
             return PlaceOrder(answer=answer, order=order, ticket=draft.ticket, licenses=draft.lines, audit=audit)
         return ChangeLicenses(
             answer=answer,
@@ -243,7 +255,7 @@ class Sales:
             lines=draft.lines,
             license_versions={x.license_id: x.version for x in draft.changes},
             changes=draft.changes,
-            placements=(),
+            placements=dedicated,
             audit=audit,
         )
 
@@ -263,6 +275,8 @@ class Sales:
             withdrawn=False,
             version=1,
             created_at=order.created_at,
+            rules=rules_of_licence(item, ordered_at=order.created_at),
+            dedicated_serial=line.container_serial,
         )
 
     def _new_ticket(self, now: datetime) -> tuple[Ticket, str]:

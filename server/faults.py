@@ -147,6 +147,41 @@ CATALOGUE: Mapping[str, FaultKind] = {
         meaning="The item's rules do not allow to give the licence back now.",
         mend="Wait until the time that the message names, or ask the vendor.",
     ),
+    "ContainerKindRefused": FaultKind(
+        element="RuleFault",
+        meaning="The licence may not go into a container of this kind.",
+        mend="Collect it into a container of a kind that the message names.",
+    ),
+    "ContainerSerialRequired": FaultKind(
+        element="RuleFault",
+        meaning="The item is sold for one container each, and the line names none.",
+        mend="Send containerSerial with the line.",
+    ),
+    "ContainerSerialInvalid": FaultKind(
+        element="RuleFault",
+        meaning="The serial is none that a container can have.",
+        mend="Send the serial as it is written on the container.",
+    ),
+    "DedicatedElsewhere": FaultKind(
+        element="RuleFault",
+        meaning="The licence is for another container, which was named when it was ordered.",
+        mend="Use that container; if it is lost, ask the vendor.",
+    ),
+    "TicketExpired": FaultKind(
+        element="RuleFault",
+        meaning="The time in which the licence could be collected is over.",
+        mend="Ask the vendor.",
+    ),
+    "SplitRefused": FaultKind(
+        element="RuleFault",
+        meaning="The licence is collected whole or not at all.",
+        mend="Ask for the quantity that the message names, or leave target out.",
+    ),
+    "TicketInseparable": FaultKind(
+        element="RuleFault",
+        meaning="The licences of the ticket are collected together into one container or not at all.",
+        mend="Leave the licences out, so that all of them are collected.",
+    ),
     "ContextRefused": FaultKind(
         element="RuleFault",
         meaning="The context or receipt is not a valid file of a container.",

@@ -22,6 +22,7 @@ from containers import (
 )
 from containers.states import state_digest
 from licensing.allowances import check_return
+from licensing.collecting import check_parts, check_whole_ticket, refusal
 from licensing.errors import LicenseRepeated, LicenseUnknown, LicensingError, MixedFirmCodes, NothingFree
 from licensing.transfers.chain import Wanted, states_from_confirmed, vendor_state
 from licensing.transfers.judgement import newest
@@ -186,11 +187,18 @@ def _targets(
     known = {placement.license_id: placement for placement in view.placements}
     here = known | {placement.license_id: placement for placement in receipt.placements}
     found: dict[str, int] = {}
+    refusals: list[LicensingError] = []
     for place, target in enumerate(chosen, start=1):
         there = before.get(target.license_id, 0)
         use, counted = uses[target.license_id], known.get(target.license_id)
         most = max(there, _most(use, counted, here.get(target.license_id)))
         quantity = most if target.quantity is None else max(there, target.quantity)
+        refused = refusal(use.license, serial=receipt.container.serial, now=now, path=f"license[{place}]")
+        if refused is not None and (quantity > there or quantity == 0):
+            if wish.targets:
+                raise refused
+            refusals.append(refused)
+            quantity = there
         if quantity > most:
             raise NothingFree(
                 f"the container can hold at most {most} of this licence; GetTicket says how many are free",
@@ -198,7 +206,16 @@ def _targets(
             )
         if wish.targets and quantity == 0:
             raise NothingFree(_ALL_ELSEWHERE, path=f"license[{place}]")
+        check_parts(use.license, quantity, there=there, path=f"license[{place}]")
         found[target.license_id] = quantity
+    if refusals and not any(found.values()):
+        raise refusals[0]
+    of_ticket = [
+        use.license
+        for use in view.licenses
+        if use.license.ticket_id == wish.ticket_id and use.license.firm_code == receipt.container.firm_code
+    ]
+    check_whole_ticket(of_ticket, found, before=before, path="license")
     return found
 
 

@@ -37,6 +37,15 @@ def add(
         int | None,
         typer.Option(help="Days after which it is replaced without an approval once more.", show_default=False),
     ] = None,
+    rule: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="name=value, once for each: containerKinds (some of Dongle,CmAct,Universal), dedicated (yes: each for "
+            "one container, named when ordered), inseparable (yes: all of a ticket together), split (no: whole into "
+            "one container), ticketDays (days from the order in which it can be collected).",
+            show_default=False,
+        ),
+    ] = None,
     config: ConfigOption = None,
 ) -> None:
     """Add an article."""
@@ -49,6 +58,7 @@ def add(
             product_code=product_code,
             options=tuple(option or ()),
             allowances=allowances,
+            rules=tuple(rule or ()),
         ),
     )
     typer.echo(f"added item {item.item_number}")

@@ -31,11 +31,14 @@ class OrderLine:
     extends_license_id: The licence of the original order's ticket that this line renews: it keeps its name
         and its pieces and gets the options of this item, its dates and units added up. Left out, the line
         becomes a new licence.
+    container_serial: The one container that the licence is for. It receives the licence at its next contact,
+        without a ticket; no other can.
     """
 
     item_number: str
     quantity: int
     extends_license_id: str | None = None
+    container_serial: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -15,6 +15,7 @@ LOCAL_ONLY = {
     "NameInvalid",
     "OptionInvalid",
     "RightUnknown",
+    "RuleInvalid",
     "ShopUnknown",
     "VaultError",
     "AuditHeadInvalid",

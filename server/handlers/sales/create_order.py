@@ -29,7 +29,12 @@ def request_of(message: sales.CreateOrderRequest) -> OrderRequest:
             language=customer.language,
         ),
         lines=tuple(
-            OrderLine(item_number=x.item_number, quantity=x.quantity, extends_license_id=x.extends_license_id)
+            OrderLine(
+                item_number=x.item_number,
+                quantity=x.quantity,
+                extends_license_id=x.extends_license_id,
+                container_serial=x.container_serial,
+            )
             for x in message.order_line
         ),
     )

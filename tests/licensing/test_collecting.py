@@ -1,0 +1,160 @@
+"""Rules of items about collecting: kinds, one container, whole tickets, whole licences, a last day."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rules import FIRM, World, held
+
+from licensing.collecting import parse_rules
+from licensing.errors import (
+    ContainerKindRefused,
+    ContainerSerialInvalid,
+    ContainerSerialRequired,
+    DedicatedElsewhere,
+    NothingFree,
+    RuleInvalid,
+    SplitRefused,
+    TicketExpired,
+    TicketInseparable,
+)
+from licensing.orders import OrderLine, OrderReceipt, OrderRequest
+
+
+async def ordered(world: World, *lines: tuple[str, int], serial: str | None = None, **changes: Any) -> OrderReceipt:
+    world.orders += 1
+    request = OrderRequest(
+        transaction_id=f"t-{world.orders}",
+        order_number=f"n-{world.orders}",
+        lines=tuple(OrderLine(item_number=x, quantity=y, container_serial=serial, **changes) for x, y in lines),
+    )
+    return await world.sales().create_order(shop=world.shops["shop"], request=request)
+
+
+async def item(world: World, number: str, *rules: str) -> None:
+    await world.catalogue().add_item(item_number=number, firm_code=FIRM, product_code=1, rules=rules)
+
+
+async def test_a_licence_goes_only_into_the_kinds_of_its_item(world: World) -> None:
+    await item(world, "D", "containerKinds=Dongle,CmAct")
+    await item(world, "U", "containerKinds=Universal")
+    order, container = await ordered(world, ("D", 1), ("U", 1)), world.container()
+    with pytest.raises(ContainerKindRefused):
+        await world.ask(order, container.context(FIRM), (0, 1))
+    container.import_update((await world.ask(order, container.context(FIRM))).update or b"")
+    assert [x.item_number for x in container.listing(FIRM)] == ["U"], "what may go there goes"
+    lone = await ordered(world, ("D", 1))
+    with pytest.raises(ContainerKindRefused):
+        await world.ask(lone, container.context(FIRM))
+
+
+async def test_a_licence_for_one_container_is_wanted_there_at_once_and_goes_nowhere_else(world: World) -> None:
+    await item(world, "ONE", "dedicated=yes")
+    container, other = world.container("c"), world.container("o")
+    order = await ordered(world, ("ONE", 2), serial=container.serial)
+    details = await world.depot().show_ticket(order.ticket)
+    assert [(x.serial, x.state, x.wanted) for x in details.placements] == [(container.serial, "Waiting", 2)]
+    with pytest.raises(DedicatedElsewhere):
+        await world.ask(order, other.context(FIRM), (0, 1))
+    with pytest.raises(DedicatedElsewhere):
+        await world.ask(order, other.context(FIRM))
+    another = await world.order(1)
+    container.import_update((await world.ask(another, container.context(FIRM))).update or b"")
+    assert held(container) == 3, "the licence comes without its ticket, with any file"
+
+
+async def test_a_line_names_a_container_that_can_be(world: World) -> None:
+    await item(world, "ONE", "dedicated=yes", "containerKinds=Dongle")
+    for serial, error in (
+        (None, ContainerSerialRequired),
+        ("nothing", ContainerSerialInvalid),
+        ("999-1", ContainerSerialInvalid),
+        ("130-1", ContainerKindRefused),
+    ):
+        with pytest.raises(error) as refused:
+            await ordered(world, ("ONE", 1), serial=serial)
+        assert refused.value.path == "orderLine[1]/containerSerial"
+    order = await ordered(world, ("ONE", 1), serial="3-4019155")
+    renewal = {"extends_license_id": order.licenses[0].license_id}
+    request = OrderRequest(
+        transaction_id="r",
+        original_order_number="n-1" if world.orders == 1 else f"n-{world.orders}",
+        lines=(OrderLine(item_number="ONE", quantity=1, container_serial="3-1", **renewal),),
+    )
+    with pytest.raises(DedicatedElsewhere):
+        await world.sales().create_order(shop=world.shops["shop"], request=request)
+
+
+async def test_a_ticket_that_is_collected_together_is_collected_whole(world: World) -> None:
+    await item(world, "T", "inseparable=yes")
+    order, first, second = (
+        await ordered(world, ("T", 2), ("T", 1), ("A", 1)),
+        world.container("c"),
+        world.container("d"),
+    )
+    for targets in (((0, 2),), ((0, 1), (1, 1)), ((1, None),)):
+        with pytest.raises(TicketInseparable):
+            await world.ask(order, first.context(FIRM), *targets)
+    await world.ask(order, second.context(FIRM), (2, 1))
+    first.import_update((await world.ask(order, first.context(FIRM), (0, None), (1, 1))).update or b"")
+    assert held(first) == 3
+    with pytest.raises(NothingFree):
+        await world.ask(order, second.context(FIRM), (0, 1))
+    lone = await ordered(world, ("T", 1))
+    second.import_update((await world.ask(lone, second.context(FIRM))).update or b"")
+
+
+async def test_a_licence_that_is_not_split_is_collected_whole(world: World) -> None:
+    await item(world, "W", "split=no")
+    order, container = await ordered(world, ("W", 3)), world.container()
+    with pytest.raises(SplitRefused) as refused:
+        await world.ask(order, container.context(FIRM), (0, 2))
+    assert refused.value.path == "license[1]/target/quantity"
+    container.import_update((await world.ask(order, container.context(FIRM), (0, 3))).update or b"")
+    assert (await world.ask(order, container.context(FIRM), (0, 1))).state == "NothingNew"
+
+
+async def test_a_ticket_is_collected_until_its_last_day_and_what_was_collected_stays(world: World) -> None:
+    await item(world, "L", "ticketDays=10")
+    order, container = await ordered(world, ("L", 2)), world.container()
+    container.import_update((await world.ask(order, container.context(FIRM), (0, 1))).update or b"")
+    world.now += timedelta(days=10)
+    with pytest.raises(TicketExpired):
+        await world.ask(order, container.context(FIRM), (0, 2))
+    assert (await world.ask(order, container.context(FIRM), (0, 1))).state == "NothingNew"
+    assert held(container) == 1
+
+
+async def test_a_change_of_an_item_changes_nothing_that_was_bought(world: World) -> None:
+    await item(world, "L", "ticketDays=10")
+    order, container = await ordered(world, ("L", 1)), world.container()
+    world.sql('UPDATE items SET rules = \'{"container_kinds": ["Dongle"]}\'')
+    assert (await world.ask(order, container.context(FIRM))).state == "Done"
+
+
+@pytest.mark.parametrize(
+    ("pairs", "words"),
+    [
+        (("colour=red",), "the names are"),
+        (("split",), "the names are"),
+        (("split=maybe",), "split must be yes or no"),
+        (("containerKinds=Stick",), "containerKinds must be some of"),
+        (("containerKinds=",), "containerKinds must be some of"),
+        (("ticketDays=0",), "ticketDays must be 1 to"),
+        (("ticketDays=99999999999",), "ticketDays must be 1 to"),
+        (("split=no", "split=no"), "given twice"),
+    ],
+)
+def test_a_wrong_rule_is_told_by_its_name(pairs: tuple[str, ...], words: str) -> None:
+    with pytest.raises(RuleInvalid, match=words):
+        parse_rules(pairs)
+
+
+@given(st.lists(st.text(max_size=30), max_size=3))
+def test_no_rule_breaks_the_reader(pairs: list[str]) -> None:
+    try:
+        parse_rules(pairs)
+    except RuleInvalid as error:
+        assert error.path  # noqa: PT017  any other error fails the test
