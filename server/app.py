@@ -26,6 +26,7 @@ from licensing.orders import Sales
 from licensing.pushing import Pushing
 from licensing.replaying import Replaying
 from licensing.searching import OrderSearch
+from licensing.tracing import Tracer
 from licensing.transfers.carrying import Carrier
 from licensing.transfers.journal import Journal
 from licensing.vault import Vault
@@ -98,6 +99,7 @@ class Core:
     pushing: Pushing
     watcher: Watcher
     replaying: Replaying
+    tracer: Tracer
     box: FirmSecurityBox
     audit_key: SealingKey
     sealer: Sealer
@@ -154,6 +156,7 @@ async def opened_core(
             pushing=Pushing(carrier=carrier, depot=licences, watcher=watcher, monotonic=time.monotonic),
             watcher=watcher,
             replaying=Replaying(carrier=carrier),
+            tracer=Tracer(storage=storage, vault=vault, depot=licences),
             box=box,
             audit_key=audit_key,
             sealer=Sealer(storage=storage, key=audit_key, clock=clock, random=random, owner=_owner(random)),

@@ -373,6 +373,16 @@ class TicketTrace:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class FindHistory:
+    """What the audit has of a ticket by the keyed hash of its text, oldest first: a tuple of `AuditRow`.
+
+    Of its orders, of its licences, and of the containers that hold them or held them.
+    """
+
+    lookup: bytes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class LoadTransfer:
     """All that a decision about one container and firm code needs, read as one snapshot.
 
@@ -495,6 +505,7 @@ Query = (
     | FindOrders
     | FindTickets
     | TraceTicket
+    | FindHistory
     | LoadTransfer
     | AuditQuery
     | FindContainer

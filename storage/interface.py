@@ -30,6 +30,7 @@ from storage.commands import (
     DecideApproval,
     FindApproval,
     FindContainer,
+    FindHistory,
     FindOrder,
     FindOrders,
     FindShop,
@@ -58,7 +59,7 @@ from storage.commands import (
     TransferView,
     WatchContainers,
 )
-from storage.records import Approval, Item, ServerRow, Shop
+from storage.records import Approval, AuditRow, Item, ServerRow, Shop
 
 
 class Storage(Protocol):
@@ -109,6 +110,8 @@ class Storage(Protocol):
     async def query(self, query: FindTickets) -> tuple[TicketView, ...]: ...
     @overload
     async def query(self, query: TraceTicket) -> TicketTrace | None: ...
+    @overload
+    async def query(self, query: FindHistory) -> tuple[AuditRow, ...]: ...
     @overload
     async def query(self, query: LoadTransfer) -> TransferView: ...
     @overload

@@ -11,6 +11,7 @@ from storage.commands import (
     Family,
     FindApproval,
     FindContainer,
+    FindHistory,
     FindOrder,
     FindOrders,
     FindShop,
@@ -35,6 +36,7 @@ from storage.plans import Plan, many, one
 from storage.records import (
     Allowance,
     Approval,
+    AuditRow,
     ContainerRow,
     ContextRow,
     Counter,
@@ -72,6 +74,8 @@ def plan_query(query: Query) -> Plan[object]:  # noqa: C901, PLR0911, PLR0912 - 
             return _find_tickets(query)
         case TraceTicket():
             return _trace_ticket(query)
+        case FindHistory():
+            return _find_history(query)
         case LoadTransfer():
             return _load_transfer(query)
         case FindContainer():
@@ -272,6 +276,11 @@ def _trace_ticket(query: TraceTicket) -> Plan[TicketTrace | None]:
         placements=tuple(map(rows.placement, placements)),
         containers=tuple(map(rows.container, containers)),
     )
+
+
+def _find_history(query: FindHistory) -> Plan[tuple[AuditRow, ...]]:
+    found = yield from many("history_of_ticket", {"lookup": query.lookup})
+    return tuple(map(rows.audit, found))
 
 
 def _load_transfer(query: LoadTransfer) -> Plan[TransferView]:

@@ -351,3 +351,14 @@ def transfer(row: Row) -> TransferRow:
         to_counter=(row["to_epoch"], row["to_number"]),
         created_at=to_time(row["created_at"]),
     )
+
+
+def audit(row: Row) -> AuditRow:
+    """Who did what."""
+    return AuditRow(
+        at=to_time(row["at"]),
+        actor=row["actor"],
+        action=row["action"],
+        subject=row["subject"],
+        details=row["details"],
+    )

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import typer.testing
 
+from licensing.errors import LicensingError
 from server.cli import main as cli
 from server.cli.initialise import CONFIG, initialise
 from server.errors import SettingsError
@@ -51,6 +52,22 @@ def test_init_writes_private_files_and_a_second_run_changes_nothing(tmp_path: Pa
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
     assert "nothing was changed" in run("init", folder, "--yes")
     assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in before} == before
+
+
+def test_a_ticket_is_traced_and_rights_are_given_by_name(config: Path) -> None:
+    assert "rights: extend-any" in _with_shop(config)
+    with pytest.raises(LicensingError, match="no such right"):
+        run("shop", "rights", "acme", "--right", "everything", "--config", config)
+    with pytest.raises(LicensingError, match="no shop"):
+        run("shop", "rights", "nobody", "--config", config)
+    assert "none" in run("shop", "rights", "acme", "--config", config)
+    with pytest.raises(LicensingError, match="no such ticket"):
+        run("ticket", "trace", "00000-00000-00000-00000-00000", "--config", config)
+
+
+def _with_shop(config: Path) -> str:
+    run("shop", "add", "acme", "--config", config)
+    return run("shop", "rights", "acme", "--right", "extend-any", "--config", config)
 
 
 def test_init_asks_and_takes_no_for_an_answer(tmp_path: Path) -> None:
@@ -211,6 +228,11 @@ def test_demo_serves_on_until_told_and_the_licensee_collects_by_the_command_line
         config, container = tmp_path / "demo" / CONFIG, tmp_path / "mine.json"
         run("container", "create", container, "--trust", tmp_path / "demo" / "vendor-certificate.pem")
         shown = run("ticket", "show", ticket, "--config", config)
+        traced = run("ticket", "trace", ticket, "--config", config)
+        assert traced.startswith(shown)
+        assert "CreateOrder" in traced
+        assert ticket not in traced
+        assert json.loads(run("ticket", "trace", ticket, "--json", "--config", config))["history"]
         assert "WhollyCollected: 2 of 2, 2 confirmed" in shown
         assert "Confirmed: wanted 2, occupied 2, confirmed 2" in shown
         details = json.loads(run("ticket", "show", ticket, "--json", "--config", config))

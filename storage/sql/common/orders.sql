@@ -141,3 +141,24 @@ FROM orders
 WHERE shop_id = :shop_id AND customer_lookup = :customer_lookup AND order_id > :after AND order_id < :before
 ORDER BY order_id
 LIMIT :limit;
+
+-- name: history_of_ticket
+WITH mine AS (
+    SELECT l.license_id, l.order_id, l.firm_code
+    FROM tickets AS t
+    JOIN licenses AS l ON l.ticket_id = t.ticket_id
+    WHERE t.lookup = :lookup
+),
+subjects AS (
+    SELECT order_id AS subject FROM mine
+    UNION
+    SELECT license_id FROM mine
+    UNION
+    SELECT p.serial || '/' || CAST(m.firm_code AS TEXT)
+    FROM mine AS m
+    JOIN placements AS p ON p.license_id = m.license_id
+)
+SELECT a.at, a.actor, a.action, a.subject, a.details
+FROM subjects AS s
+JOIN audit AS a ON a.subject = s.subject
+ORDER BY a.at, a.audit_id;
