@@ -40,6 +40,8 @@ class Options:
     unit_counter: int | None = None
     text: str | None = None
     customer_information: str | None = None
+    checkpoint_days: int | None = None
+    checkpoint_time: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

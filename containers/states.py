@@ -143,6 +143,15 @@ def _options(options: Options) -> Iterator[str]:
     if options.customer_information is not None:
         name = "customerInformation"
         yield f"<{name}>{small_text(options.customer_information, name)}</{name}>"
+    yield from _checkpoint(options)
+
+
+def _checkpoint(options: Options) -> Iterator[str]:
+    if options.checkpoint_days is not None:
+        days = number(options.checkpoint_days, "checkpointDays", lowest=0, highest=INT)
+        yield f"<checkpointDays>{days}</checkpointDays>"
+    if options.checkpoint_time is not None:
+        yield f"<checkpointTime>{moment(options.checkpoint_time, 'checkpointTime')}</checkpointTime>"
 
 
 def _options_of(element: etree._Element) -> Options:
@@ -167,4 +176,6 @@ def _options_of(element: etree._Element) -> Options:
         unit_counter=whole("unitCounter"),
         text=words("text"),
         customer_information=words("customerInformation"),
+        checkpoint_days=whole("checkpointDays"),
+        checkpoint_time=time("checkpointTime"),
     )

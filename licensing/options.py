@@ -73,6 +73,7 @@ _READERS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "usagePeriod": ("usage_days", _days),
     "maintenanceStart": ("maintenance_start", _time),
     "maintenanceEnd": ("maintenance_end", _time),
+    "checkpoint": ("checkpoint_days", _days),
     "featureMap": ("feature_map", _number(2**32 - 1)),
     "unitCounter": ("unit_counter", _number(2**31 - 1)),
     "text": ("text", _words),

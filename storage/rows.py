@@ -294,17 +294,6 @@ def approval(row: Row) -> Approval:
     )
 
 
-def audit(row: Row) -> AuditRow:
-    """An audit row."""
-    return AuditRow(
-        at=to_time(row["at"]),
-        actor=row["actor"],
-        action=row["action"],
-        subject=row["subject"],
-        details=row["details"],
-    )
-
-
 def _time_or_none(value: int | None) -> datetime | None:
     return None if value is None else to_time(value)
 

@@ -25,6 +25,7 @@ from licensing.allowances import check_return
 from licensing.collecting import check_parts, check_whole_ticket, refusal
 from licensing.errors import LicenseRepeated, LicenseUnknown, LicensingError, MixedFirmCodes, NothingFree
 from licensing.transfers.chain import Wanted, states_from_confirmed, vendor_state
+from licensing.transfers.checkpoints import with_checkpoints
 from licensing.transfers.judgement import newest
 from storage.commands import TransferView
 from storage.records import ContainerRow, LicenseUse, Mark, Movement, Placement, StepRow
@@ -295,12 +296,14 @@ class Steps:
 
     def reset(self, epoch: int, state: State) -> None:
         """Begin a new epoch with the whole state."""
+        state = with_checkpoints(state, held=self.state, now=self._now)
         to = Counter(epoch, 1)
         self._append(StepKind.RESET, to, state, put=state, remove=())
         self.row = replace(self.row, epoch=epoch, base=to)
 
     def change(self, state: State) -> None:
         """Go to another state by a delta."""
+        state = with_checkpoints(state, held=self.state, now=self._now)
         if state == self.state:
             return
         put, remove = diff_states(self.state, state)

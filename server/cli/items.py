@@ -21,7 +21,7 @@ def add(
         list[str] | None,
         typer.Option(
             help="name=value, once for each: activationTime, expirationTime (a date, or add:365d), usagePeriod, "
-            "maintenanceStart, maintenanceEnd, featureMap, unitCounter, text, customerInformation.",
+            "maintenanceStart, maintenanceEnd, checkpoint (days), featureMap, unitCounter, text, customerInformation.",
             show_default=False,
         ),
     ] = None,
