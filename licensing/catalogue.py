@@ -3,17 +3,26 @@
 import json
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from licensing.allowances import WITHOUT_RULES, Allowances
-from licensing.collecting import parse_rules
-from licensing.errors import NameInvalid, NameTaken, OptionInvalid, ShopUnknown
+from licensing.collecting import parse_rules, rule_field
+from licensing.errors import (
+    Contended,
+    ItemUnknown,
+    NameInvalid,
+    NameTaken,
+    OptionInvalid,
+    RuleInvalid,
+    ShopUnknown,
+)
 from licensing.ids import Ids
-from licensing.options import parse_options
+from licensing.options import option_field, parse_options
 from licensing.rights import rights_text
 from licensing.vault import Vault
 from storage import Storage
-from storage.commands import AddItem, AddShop, FindShop, ListItems, SetRights
+from storage.commands import AddItem, AddShop, ChangeItem, FindItem, FindShop, ListItems, SetRights
 from storage.records import AuditRow, Credential, Item, Shop
 
 HIGHEST_CODE = 2**32 - 1
@@ -66,6 +75,46 @@ class Catalogue:
             raise NameTaken(f"there is an item {item_number} already; take another number")
         return item
 
+    async def show_item(self, item_number: str) -> Item:
+        """Give an article, sold or not. Raises ItemUnknown."""
+        item = await self._storage.query(FindItem(item_number=item_number))
+        if item is None:
+            raise ItemUnknown(f"there is no item {item_number}; `opendepot item list` has those that are sold")
+        return item
+
+    async def update_item(
+        self,
+        item_number: str,
+        *,
+        options: tuple[str, ...] = (),
+        rules: tuple[str, ...] = (),
+        without: tuple[str, ...] = (),
+        active: bool | None = None,
+        actor: str = "cli",
+    ) -> Item:
+        """Change an article for what is ordered from now on; `without` names options and rules that go.
+
+        Raises ItemUnknown, OptionInvalid, RuleInvalid, Contended.
+        """
+        before = await self.show_item(item_number)
+        gone = {_field(name) for name in without}
+        found_options = {**json.loads(before.options), **json.loads(parse_options(options))}
+        found_rules = {**json.loads(before.rules), **parse_rules(rules)}
+        item = replace(
+            before,
+            options=json.dumps({x: y for x, y in found_options.items() if x not in gone}, sort_keys=True),
+            rules=json.dumps({x: y for x, y in found_rules.items() if x not in gone}, sort_keys=True),
+            active=before.active if active is None else active,
+        )
+        names = [pair.partition("=")[0] for pair in (*options, *rules)]
+        details = {"set": names, "without": [*without], "active": item.active}
+        audit = AuditRow(
+            at=self._clock(), actor=actor, action="ChangeItem", subject=item_number, details=json.dumps(details)
+        )
+        if not await self._storage.execute(ChangeItem(before=before, item=item, audit=audit)):
+            raise Contended("somebody else changed this item at the same time; look at it and change it again")
+        return item
+
     async def list_items(self) -> tuple[Item, ...]:
         """Give all items in the order of their numbers."""
         items: list[Item] = []
@@ -108,6 +157,14 @@ class Catalogue:
         """Give the active shop of an API key, or None; where a name is given, it must be that shop's."""
         shop = await self._storage.query(FindShop(lookup=self._vault.index("api-key", api_key)))
         return shop if shop is not None and name in {None, shop.name} else None
+
+
+def _field(name: str) -> str:
+    """Give the field of an option or a rule."""
+    try:
+        return rule_field(name)
+    except RuleInvalid:
+        return option_field(name)
 
 
 def _check_name(name: str, *, most: int, what: str) -> None:

@@ -74,6 +74,25 @@ def parse_rules(pairs: Iterable[str]) -> dict[str, Any]:
     return found
 
 
+def rule_field(name: str) -> str:
+    """Give the field that an item keeps a rule in. Raises RuleInvalid."""
+    if name not in _READERS:
+        raise RuleInvalid(f"there is no such rule; the names are {', '.join(_READERS)}", path="rule")
+    return _READERS[name][0]
+
+
+def written_rules(rules: str) -> tuple[str, ...]:
+    """Give an item's rules about collecting as they are written, `name=value`."""
+    found = json.loads(rules)
+    return tuple(f"{name}={_written(found[field])}" for name, (field, _) in _READERS.items() if field in found)
+
+
+def _written(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
 def rules_of_licence(item: Item, *, ordered_at: datetime) -> str:
     """Give the rules that a licence of an item keeps, as JSON text; days have become a date."""
     rules = json.loads(item.rules)

@@ -100,6 +100,23 @@ def parse_options(pairs: Iterable[str]) -> str:
     return json.dumps(found, sort_keys=True)
 
 
+def option_field(name: str) -> str:
+    """Give the field that an item keeps an option in. Raises OptionInvalid."""
+    if name not in _READERS:
+        raise OptionInvalid(f"there is no such option; the names are {', '.join(_READERS)}", path="option")
+    return _READERS[name][0]
+
+
+def written_options(options: str) -> tuple[str, ...]:
+    """Give an item's options as they are written, `name=value`, by name."""
+    found = json.loads(options)
+    return tuple(
+        f"{name}={found[field]}{'d' if read is _days or str(found[field]).startswith('add:') else ''}"
+        for name, (field, read) in _READERS.items()
+        if field in found
+    )
+
+
 def resolve(options: str, *, ordered_at: datetime) -> str:
     """Turn an item's options into a licence's: every *add* becomes a date. Gives JSON text."""
     if '"add:' not in options:

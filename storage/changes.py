@@ -15,6 +15,7 @@ from storage.commands import (
     Applied,
     ApplyTransfer,
     BlockContainer,
+    ChangeItem,
     ChangeLicenses,
     DecideApproval,
     InitialiseServer,
@@ -34,6 +35,7 @@ from storage.records import Approval, Counter, Placement, ServerRow
 PlannedCommand = (
     InitialiseServer
     | AddItem
+    | ChangeItem
     | AddShop
     | SetRights
     | ChangeLicenses
@@ -47,13 +49,15 @@ PlannedCommand = (
 )
 
 
-def plan_command(command: PlannedCommand) -> Plan[object]:  # noqa: C901, PLR0911 - one for each command
+def plan_command(command: PlannedCommand) -> Plan[object]:  # noqa: C901, PLR0911, PLR0912 - one for each command
     """The plan whose result is the command's own answer; `Withdrawn` when its writes must be taken back."""
     match command:
         case InitialiseServer():
             return _initialise(command)
         case AddItem():
             return _add_item(command)
+        case ChangeItem():
+            return _change_item(command)
         case AddShop():
             return _add_shop(command)
         case SetRights():
@@ -91,6 +95,15 @@ def _initialise(command: InitialiseServer) -> Plan[ServerRow | None]:
 
 def _add_item(command: AddItem) -> Plan[bool]:
     if (yield from written("add_item", rows.flat(command.item))) == 0:
+        return False
+    yield from written("raise_data_version", {})
+    yield from written("add_audit", rows.flat(command.audit))
+    return True
+
+
+def _change_item(command: ChangeItem) -> Plan[bool]:
+    before = {f"before_{name}": value for name, value in rows.flat(command.before).items()}
+    if (yield from written("change_item", {**rows.flat(command.item), **before})) == 0:
         return False
     yield from written("raise_data_version", {})
     yield from written("add_audit", rows.flat(command.audit))

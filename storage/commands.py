@@ -55,6 +55,15 @@ class AddItem:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ChangeItem:
+    """Change an article's options, rules and whether it is sold. Answered True, or False when it is not `before`."""
+
+    before: Item
+    item: Item
+    audit: AuditRow
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class AddShop:
     """Add a shop with its first credential. Answered True, or False when the name exists."""
 
@@ -303,6 +312,13 @@ class ListItems:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class FindItem:
+    """An article, sold or not, or None."""
+
+    item_number: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class FindOrder:
     """A shop's order by exactly one of its names, or None."""
 
@@ -483,6 +499,7 @@ class ContainerChanges:
 Command = (
     InitialiseServer
     | AddItem
+    | ChangeItem
     | AddShop
     | SetRights
     | PlaceOrder
@@ -501,6 +518,7 @@ Query = (
     | PrepareChange
     | FindShop
     | ListItems
+    | FindItem
     | FindOrder
     | FindOrders
     | FindTickets

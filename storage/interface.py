@@ -22,6 +22,7 @@ from storage.commands import (
     Applied,
     ApplyTransfer,
     BlockContainer,
+    ChangeItem,
     ChangeLicenses,
     ChangePreparation,
     Command,
@@ -31,6 +32,7 @@ from storage.commands import (
     FindApproval,
     FindContainer,
     FindHistory,
+    FindItem,
     FindOrder,
     FindOrders,
     FindShop,
@@ -68,7 +70,7 @@ class Storage(Protocol):
     @overload
     async def execute(self, command: InitialiseServer) -> ServerRow: ...
     @overload
-    async def execute(self, command: AddItem | AddShop | SetRights) -> bool: ...
+    async def execute(self, command: AddItem | ChangeItem | AddShop | SetRights) -> bool: ...
     @overload
     async def execute(self, command: PlaceOrder) -> Placed | AlreadyAnswered | OrderNumberTaken: ...
     @overload
@@ -102,6 +104,8 @@ class Storage(Protocol):
     async def query(self, query: FindShop) -> Shop | None: ...
     @overload
     async def query(self, query: ListItems) -> tuple[Item, ...]: ...
+    @overload
+    async def query(self, query: FindItem) -> Item | None: ...
     @overload
     async def query(self, query: FindOrder) -> OrderView | None: ...
     @overload

@@ -12,6 +12,7 @@ from storage.commands import (
     FindApproval,
     FindContainer,
     FindHistory,
+    FindItem,
     FindOrder,
     FindOrders,
     FindShop,
@@ -66,6 +67,8 @@ def plan_query(query: Query) -> Plan[object]:  # noqa: C901, PLR0911, PLR0912 - 
             return _find_shop(query)
         case ListItems():
             return _list_items(query)
+        case FindItem():
+            return _find_item(query)
         case FindOrder():
             return _find_order(query)
         case FindOrders():
@@ -179,6 +182,11 @@ def _find_shop(query: FindShop) -> Plan[Shop | None]:
 def _list_items(query: ListItems) -> Plan[tuple[Item, ...]]:
     found = yield from many("active_items_after", {"after": query.after, "limit": query.limit})
     return tuple(map(rows.item, found))
+
+
+def _find_item(query: FindItem) -> Plan[Item | None]:
+    row = yield from one("item", {"item_number": query.item_number})
+    return None if row is None else rows.item(row)
 
 
 def _find_order(query: FindOrder) -> Plan[OrderView | None]:

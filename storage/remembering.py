@@ -14,6 +14,7 @@ from typing import Any
 from storage.commands import (
     AddItem,
     AddShop,
+    ChangeItem,
     Command,
     FindShop,
     LoadServer,
@@ -64,7 +65,7 @@ class RememberingStorage:
     async def execute(self, command: Command) -> Any:
         """Carry out one command; what it changes is forgotten before its answer arrives."""
         answer: Any = await self._storage.execute(command)
-        if isinstance(command, AddItem | AddShop | SetRights):
+        if isinstance(command, AddItem | ChangeItem | AddShop | SetRights):
             self._forget()
         return answer
 

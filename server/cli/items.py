@@ -1,4 +1,4 @@
-"""`opendepot item add|list`."""
+"""`opendepot item add|update|show|list`."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -6,7 +6,10 @@ from typing import Annotated
 import typer
 
 from licensing.allowances import Allowances
+from licensing.collecting import written_rules
+from licensing.options import written_options
 from server.cli.common import ConfigOption, JsonOption, print_json, with_config
+from storage.records import Item
 
 app = typer.Typer(no_args_is_help=True, help="The vendor's articles.")
 
@@ -62,6 +65,57 @@ def add(
         ),
     )
     typer.echo(f"added item {item.item_number}")
+
+
+@app.command()
+def update(
+    number: Annotated[str, typer.Argument(metavar="NUMBER", help="The article number.")],
+    *,
+    option: Annotated[
+        list[str] | None, typer.Option(help="name=value, as for item add; sets this option.", show_default=False)
+    ] = None,
+    rule: Annotated[
+        list[str] | None, typer.Option(help="name=value, as for item add; sets this rule.", show_default=False)
+    ] = None,
+    without: Annotated[
+        list[str] | None, typer.Option(help="The name of an option or rule that goes.", show_default=False)
+    ] = None,
+    sold: Annotated[
+        bool | None, typer.Option("--sold/--not-sold", help="Whether shops may order it.", show_default=False)
+    ] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Change an article for what is ordered from now on; what was bought stays as it is."""
+    item = with_config(
+        config,
+        lambda core: core.catalogue.update_item(
+            number, options=tuple(option or ()), rules=tuple(rule or ()), without=tuple(without or ()), active=sold
+        ),
+    )
+    _print(item)
+
+
+@app.command()
+def show(
+    number: Annotated[str, typer.Argument(metavar="NUMBER", help="The article number.")],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,  # noqa: FBT002  an option is named on the command line
+) -> None:
+    """Show an article with its options and rules, sold or not."""
+    item = with_config(config, lambda core: core.catalogue.show_item(number))
+    if as_json:
+        print_json(asdict(item))
+        return
+    _print(item)
+
+
+def _print(item: Item) -> None:
+    sold = "sold" if item.active else "not sold"
+    typer.echo(f"{item.item_number}  firm code {item.firm_code}  product code {item.product_code}  {sold}")
+    for pair in written_options(item.options):
+        typer.echo(f"  option {pair}")
+    for pair in written_rules(item.rules):
+        typer.echo(f"  rule {pair}")
 
 
 @app.command("list")

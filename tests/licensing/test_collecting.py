@@ -8,18 +8,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rules import FIRM, World, held
 
-from licensing.collecting import parse_rules
+from licensing.collecting import parse_rules, written_rules
 from licensing.errors import (
     ContainerKindRefused,
     ContainerSerialInvalid,
     ContainerSerialRequired,
     DedicatedElsewhere,
+    ItemUnknown,
     NothingFree,
+    OptionInvalid,
     RuleInvalid,
     SplitRefused,
     TicketExpired,
     TicketInseparable,
 )
+from licensing.options import written_options
 from licensing.orders import OrderLine, OrderReceipt, OrderRequest
 
 
@@ -132,6 +135,35 @@ async def test_a_change_of_an_item_changes_nothing_that_was_bought(world: World)
     order, container = await ordered(world, ("L", 1)), world.container()
     world.sql('UPDATE items SET rules = \'{"container_kinds": ["Dongle"]}\'')
     assert (await world.ask(order, container.context(FIRM))).state == "Done"
+
+
+async def test_an_item_is_updated_for_later_orders_by_the_names_of_options_and_rules(world: World) -> None:
+    catalogue = world.catalogue()
+    await catalogue.add_item(
+        item_number="X", firm_code=FIRM, product_code=1, options=("text=a", "checkpoint=9d"), rules=("split=no",)
+    )
+    order = await ordered(world, ("X", 2))
+    changed = await catalogue.update_item(
+        "X", options=("expirationTime=add:30d", "unitCounter=5"), rules=("ticketDays=3",), without=("text", "split")
+    )
+    assert written_options(changed.options) == ("expirationTime=add:30d", "checkpoint=9d", "unitCounter=5")
+    assert written_rules(changed.rules) == ("ticketDays=3",)
+    assert await catalogue.show_item("X") == changed
+    container = world.container()
+    with pytest.raises(SplitRefused):
+        await world.ask(order, container.context(FIRM), (0, 1))
+    await catalogue.update_item("X", active=False)
+    with pytest.raises(ItemUnknown):
+        await ordered(world, ("X", 1))
+    for error, changes in (
+        (OptionInvalid, {"without": ("colour",)}),
+        (OptionInvalid, {"options": ("colour=red",)}),
+        (RuleInvalid, {"rules": ("colour=red",)}),
+    ):
+        with pytest.raises(error):
+            await catalogue.update_item("X", **changes)  # type: ignore[arg-type]
+    with pytest.raises(ItemUnknown):
+        await catalogue.update_item("NONE")
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,21 @@ def test_init_writes_private_files_and_a_second_run_changes_nothing(tmp_path: Pa
     assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in before} == before
 
 
+def test_an_item_is_added_updated_and_shown_with_its_rules(config: Path) -> None:
+    codes = ("--firm-code", 10, "--product-code", 1, "--config", config)
+    run("item", "add", "X", "--option", "text=a", "--rule", "containerKinds=Dongle,CmAct", *codes)
+    shown = run(
+        "item", "update", "X", "--option", "checkpoint=30d", "--without", "text", "--not-sold", "--config", config
+    )
+    assert shown == run("item", "show", "X", "--config", config)
+    assert shown.splitlines() == [
+        "X  firm code 10  product code 1  not sold",
+        "  option checkpoint=30d",
+        "  rule containerKinds=CmAct,Dongle",
+    ]
+    assert json.loads(run("item", "show", "X", "--json", "--config", config))["active"] is False
+
+
 def test_a_ticket_is_traced_and_rights_are_given_by_name(config: Path) -> None:
     assert "rights: extend-any" in _with_shop(config)
     with pytest.raises(LicensingError, match="no such right"):

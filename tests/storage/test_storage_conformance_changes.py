@@ -6,10 +6,13 @@ from dataclasses import replace
 from storage.commands import (
     AlreadyAnswered,
     Applied,
+    ChangeItem,
     ChangeLicenses,
+    FindItem,
     FindOrder,
     FindShop,
     FindTickets,
+    ListItems,
     Moved,
     OrderNumberTaken,
     PrepareChange,
@@ -147,3 +150,14 @@ async def test_rights_are_set_by_name(stocked, make):
     assert await stocked.execute(SetRights(name="acme", rights="extend-any", audit=make.audit())) is True
     assert await stocked.execute(SetRights(name="none", rights="", audit=make.audit())) is False
     assert (await stocked.query(FindShop(lookup=b"key of acme"))).rights == "extend-any"
+
+
+async def test_an_item_is_changed_only_as_it_was_seen(stocked, make):
+    before = make.item("ITEM-1").item
+    assert await stocked.query(FindItem(item_number="ITEM-1")) == before
+    after = replace(before, options='{"text":"x"}', rules='{"split":false}', active=False)
+    assert await stocked.execute(ChangeItem(before=before, item=after, audit=make.audit())) is True
+    assert await stocked.execute(ChangeItem(before=before, item=before, audit=make.audit())) is False
+    assert await stocked.query(FindItem(item_number="ITEM-1")) == after
+    assert await stocked.query(FindItem(item_number="NONE")) is None
+    assert [item.item_number for item in await stocked.query(ListItems(after="", limit=9))] == ["ITEM-2"]

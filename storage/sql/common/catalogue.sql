@@ -3,6 +3,15 @@ INSERT INTO items (item_number, firm_code, product_code, options, rules, active,
 VALUES (:item_number, :firm_code, :product_code, :options, :rules, :active, :created_at)
 ON CONFLICT (item_number) DO NOTHING;
 
+-- name: change_item
+UPDATE items SET options = :options, rules = :rules, active = :active
+WHERE item_number = :item_number AND options = :before_options AND rules = :before_rules AND active = :before_active;
+
+-- name: item
+SELECT item_number, firm_code, product_code, options, rules, active, created_at
+FROM items
+WHERE item_number = :item_number;
+
 -- name: active_items_after
 SELECT item_number, firm_code, product_code, options, rules, active, created_at
 FROM items
