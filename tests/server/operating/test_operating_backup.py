@@ -218,6 +218,11 @@ def damage(file: Path) -> None:
 def test_a_damaged_backup_is_refused_and_nothing_is_changed(depot: Installed, file: Path) -> None:
     run(depot, "backup", file)
     before = rows(depot)
+    whole = file.read_bytes()
+    middle = len(whole) // 2
+    file.write_bytes(whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :])
+    with pytest.raises(MaintenanceError, match="checksum"):
+        run(depot, "restore", file, "--replace")
     damage(file)
     with pytest.raises(MaintenanceError, match="checksum"):
         run(depot, "restore", file, "--replace")

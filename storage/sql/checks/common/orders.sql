@@ -10,7 +10,8 @@ WHERE NOT EXISTS (SELECT 1 FROM orders AS o WHERE o.ticket_id = t.ticket_id);
 SELECT o.order_id AS subject
 FROM orders AS o
 WHERE NOT EXISTS (
-    SELECT 1 FROM answers AS a WHERE a.shop_id = o.shop_id AND a.transaction_id = o.transaction_id
+    SELECT 1 FROM answers AS a
+    WHERE a.shop_id = o.shop_id AND a.operation IN ('CreateOrder', 'CreateOrders') AND a.transaction_id = o.transaction_id
 );
 
 -- name: answer_without_order
