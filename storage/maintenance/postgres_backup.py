@@ -129,12 +129,12 @@ async def _pour_in(tools: Tools, file: Path, location: str, *, before: str, afte
         entries.write("\n".join(wanted) + "\n")
         entries.flush()
         options = ("--no-owner", "--no-privileges", f"--use-list={entries.name}", "--file=-", str(file))
-        psql = ("--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1", "--output=/dev/null")
+        psql = ("--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--output=/dev/null")
         await run_script(
             tools.command("psql", *psql, f"--dbname={location}", "--file=-"),
-            before=before,
+            before=f"BEGIN;\n{before}",
             source=tools.command("pg_restore", *options),
-            after=after,
+            after=f"{after}COMMIT;\n",
         )
 
 

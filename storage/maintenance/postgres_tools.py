@@ -61,7 +61,9 @@ async def run_tool(command: list[str]) -> bytes:
 async def run_script(command: list[str], *, before: str, source: list[str], after: str) -> None:
     """Run psql with a script on its standard input: what comes before, what a program says, what comes after.
 
-    When the program fails, psql is ended before it can commit. Raises MaintenanceError where one of them fails.
+    `before` begins a transaction and `after` commits it, so that nothing is written when the program fails, or when
+    this process is killed: psql's input ends then too, and psql must not take that for the end of the work. Raises
+    MaintenanceError where one of them fails.
     """
     psql = await _started(command, stdin=asyncio.subprocess.PIPE)
     program = await _started(source)

@@ -3,8 +3,11 @@
 import asyncio
 import hashlib
 import json
+import signal
 import sqlite3
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -304,12 +307,68 @@ async def test_psql_never_commits_what_pg_restore_did_not_finish(depot: Installe
     if depot.backend == "sqlite":
         return
     tools = find_tools(15)
-    psql = tools.command("psql", "--single-transaction", "--set=ON_ERROR_STOP=1", f"--dbname={depot.settings.database}")
+    psql = tools.command("psql", "--set=ON_ERROR_STOP=1", f"--dbname={depot.settings.database}", "--file=-")
     half = ["sh", "-c", "echo 'DELETE FROM audit;'; exit 1"]
     with pytest.raises(MaintenanceError, match="sh ended with 1"):
-        await postgres_tools.run_script([*psql, "--file=-"], before="", source=half, after="")
+        await postgres_tools.run_script(psql, before="BEGIN;\n", source=half, after="COMMIT;\n")
     assert depot.run("SELECT count(*) > 0 FROM audit") == [(True,)]
     wrong = ["sh", "-c", "echo 'DELETE FROM audit; SELECT wrong;'; sleep 0.1"]
     with pytest.raises(MaintenanceError, match="wrong"):
-        await postgres_tools.run_script([*psql, "--file=-"], before="SELECT wrong;", source=wrong, after="")
+        await postgres_tools.run_script(psql, before="BEGIN;\n", source=wrong, after="COMMIT;\n")
     assert depot.run("SELECT count(*) > 0 FROM audit") == [(True,)]
+
+
+# A restore that kills itself before or after a call.
+KILLED = """
+import inspect, os, signal
+from storage.maintenance import {module} as module
+real = module.{name}
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+async def dying_later(*arguments, **named):
+    if not {after}: die()
+    await real(*arguments, **named)
+    die()
+def dying(*arguments, **named):
+    if not {after}: die()
+    real(*arguments, **named)
+    die()
+module.{name} = dying_later if inspect.iscoroutinefunction(real) else dying
+from server.cli.main import main
+main()
+"""
+STEPS = {
+    "sqlite": [
+        ("sqlite_backup", "copy_whole", True, False),
+        ("sqlite_backup", "begin_epoch", True, False),
+        ("sqlite_backup", "_swap", False, False),
+        ("sqlite_backup", "_swap", True, True),
+    ],
+    "postgres": [
+        ("postgres_tools", "_pour", False, False),
+        ("postgres_backup", "run_script", True, True),
+        ("postgres_tools", "_pour", True, False),
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    "steps", [slice(2, 3), pytest.param(slice(None), marks=pytest.mark.long)], ids=["one-step", "every-step"]
+)
+def test_a_restore_killed_at_any_step_leaves_the_old_database_or_the_new_one(
+    depot: Installed, file: Path, steps: slice
+) -> None:
+    run(depot, "backup", file)
+    for module, name, after, restored in STEPS[depot.backend][steps]:
+        depot.run("INSERT INTO audit (at, actor, action, subject, details) VALUES (1, 'a', 'Later', 'c', '{}')")
+        ((epoch,),) = depot.run("SELECT current_epoch FROM server")
+        code = KILLED.format(module=module, name=name, after=after)
+        arguments = [sys.executable, "-c", code, "restore", str(file), "--replace", "--config", str(depot.config)]
+        ended = subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=False)
+        assert ended.returncode == -signal.SIGKILL, ended.stderr
+        later = depot.run("SELECT count(*) > 0 FROM audit WHERE action = 'Later'") in ([(True,)], [(1,)])
+        assert later is not restored
+        assert (depot.run("SELECT current_epoch FROM server")[0][0] > epoch) is restored
+        assert len(depot.run("SELECT 1 FROM orders")) == 3
+    run(depot, "restore", file, "--replace")
+    assert "0 problems" in run_doctor(depot)
