@@ -46,8 +46,8 @@ def import_steps(
             continue
         after = _applied(after, signed)
         applied.append(signed.step)
-    # Judged only when something was applied: nothing new is success, also in a container that was made smaller.
-    if applied and len(after.state) > capacity:
+    # In a container that was opened smaller than it is full, nothing new is success, and what makes room is let in.
+    if applied and len(after.state) > capacity and len(after.state) >= len(memory.state):
         raise ContainerError(
             "ContainerFull",
             f"the container holds at most {capacity} licences of a firm code; return some licences first",

@@ -90,7 +90,16 @@ def recall(data: bytes) -> Memory:
     head, _, text = data.partition(b"\n")
     if head != _HEAD + hashlib.sha256(text).hexdigest().encode("ascii"):
         raise ContainerError("ContainerDamaged", "the container's file is damaged, or is no container; restore it")
-    content = json.loads(text)
+    try:
+        return _memory(json.loads(text))
+    except (ValueError, KeyError, TypeError, AttributeError, ContainerError) as error:
+        # The checksum fits, so it was written so: by another version, or by hand.
+        raise ContainerError(
+            "ContainerDamaged", "the container's file holds what this version does not know; use the one that wrote it"
+        ) from error
+
+
+def _memory(content: Mapping[str, Any]) -> Memory:
     time = content["certifiedTime"]
     return Memory(
         private_key=b64decode(content["privateKey"]),

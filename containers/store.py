@@ -51,8 +51,10 @@ class Store:
     def write(self, data: bytes) -> None:
         """Replace the file, under the lock. When this returns the new bytes are durable; before, the old ones stand.
 
-        Raises OSError when the disk refuses: then either the old bytes stand or the new ones.
+        Raises ContainerError `ContainerLinked` when the file has another name; OSError when the disk refuses: then
+        either the old bytes stand or the new ones.
         """
+        self._refuse_second_name()
         # What a killed process left is of unknown length and may be linked elsewhere.
         self._new.unlink(missing_ok=True)
         descriptor = os.open(self._new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _OWNER_ONLY)
@@ -65,6 +67,13 @@ class Store:
             os.close(descriptor)
         self._new.rename(self._path)
         self._sync_folder()
+
+    def _refuse_second_name(self) -> None:
+        # The rename would give the new bytes to one name and leave the old ones under the other: two copies.
+        if self._path.exists() and self._path.stat().st_nlink > 1:
+            raise ContainerError(
+                "ContainerLinked", "the container's file has a second name (a hard link); remove that one"
+            )
 
     def _sync_folder(self) -> None:
         # The rename is durable only when the folder is.

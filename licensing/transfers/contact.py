@@ -106,9 +106,10 @@ def _marked(arrival: Arrival) -> Contact:
 
 
 def _rejoined(arrival: Arrival) -> Contact:
-    plan = plan_rejoin(
-        settled(arrival.container), arrival.context, arrival.view, now=arrival.now, epoch=arrival.view.current_epoch
-    )
+    container, current = arrival.container, arrival.view.current_epoch
+    # A second rejoining in one epoch of the server must not use the first one's counter again.
+    epoch = current if current > max(container.epoch, container.end[0]) else arrival.epoch
+    plan = plan_rejoin(settled(container), arrival.context, arrival.view, now=arrival.now, epoch=epoch)
     return Contact(plan=plan, state="ExportAgain", sends=True, alarm="server_behind")
 
 

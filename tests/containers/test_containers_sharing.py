@@ -202,3 +202,26 @@ def test_trace_16_an_extension_in_a_restored_copy_never_gives_a_later_date(
         restored.import_update(extension)
         assert restored.listing(vendor.FIRM) == until(60)
         assert refused(restored.import_update, later).code == "RestoredCopy"
+
+
+def test_a_container_with_a_second_name_is_not_written(container: Container, path: Path) -> None:
+    other = path.with_name("other")
+    other.hardlink_to(path)
+    for name in (path, other):
+        with pytest.raises(ContainerError) as refused:
+            _opened(name, 9).context(vendor.FIRM)
+        assert refused.value.code == "ContainerLinked"
+    other.unlink()
+    assert _opened(path, 9).context(vendor.FIRM)
+
+
+def test_a_container_opened_too_small_lets_in_what_makes_room(
+    container: Container, seller: vendor.Vendor, path: Path
+) -> None:
+    context = vendor.context_of(container)
+    crowd = tuple(vendor.entry(f"L{number}") for number in range(4))
+    container.import_update(seller.file(seller.reset(context, crowd)))
+    small = _opened(path, 9, capacity=2)
+    for left in (3, 1):
+        small.import_update(seller.file(seller.delta(context, crowd[:left])))
+        assert small.listing(vendor.FIRM) == crowd[:left]

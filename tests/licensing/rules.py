@@ -60,6 +60,9 @@ class World:
             monotonic=asyncio.get_running_loop().time,
         )
 
+    def pushing_without_waiting(self) -> Pushing:
+        return Pushing(carrier=self.carrier(), depot=self.depot(), watcher=Watcher(self.storage), monotonic=lambda: 0.0)
+
     def losses(self) -> Losses:
         return Losses(carrier=self.carrier(), vault=self.vault, random=self.random)
 

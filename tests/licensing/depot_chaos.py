@@ -1,0 +1,467 @@
+"""A machine that does to server and containers everything that can happen to them, against what must be true anyway."""
+
+import asyncio
+import random
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Coroutine
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
+from rules import FIRM, World
+
+from containers import Container, ContainerError, SoftwareBox, read_update
+from licensing.allowances import Allowances
+from licensing.depot import UpdateAnswer
+from licensing.errors import LicensingError, NothingFree
+from licensing.orders import OrderReceipt
+from licensing.replaying import Replaying
+from licensing.transfers.journal import Journal, read_journal
+from licensing.transfers.planning import Target
+from licensing.vault import Vault
+from storage import open_storage
+from storage.commands import InitialiseServer, LoadServer, RaiseEpoch
+from storage.records import AuditRow
+
+CONTAINERS = 3
+QUANTITIES = (1, 2, 3)
+P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+BOX = SoftwareBox.create(now=datetime(2026, 1, 1, tzinfo=UTC), random=random.Random(7).randbytes)
+HONEST_REFUSALS = {"StepMissing"}
+SHARED_MEMORY = Path("/dev/shm")
+
+
+class VaryingBox:
+    """A Firm Security Box that signs the same content in another way every time, as hardware does."""
+
+    waits = False
+
+    def __init__(self) -> None:
+        self._turn = 0
+
+    def certificate(self, firm_code: int) -> bytes:
+        return BOX.certificate(firm_code)
+
+    def sign(self, firm_code: int, data: bytes) -> bytes:
+        self._turn += 1
+        value = BOX.sign(firm_code, data)
+        s = int.from_bytes(value[32:])
+        return value[:32] + (P256_ORDER - s if self._turn % 2 else s).to_bytes(32)
+
+
+class Paused:
+    """A storage that stops before its n-th call until it is let go: a slow worker."""
+
+    def __init__(self, storage: Any, *, call: int) -> None:
+        self._storage, self._left = storage, call
+        self.stopped, self.go = asyncio.Event(), asyncio.Event()
+
+    async def execute(self, command: Any) -> Any:
+        await self._pass()
+        return await self._storage.execute(command)
+
+    async def query(self, query: Any) -> Any:
+        await self._pass()
+        return await self._storage.query(query)
+
+    async def _pass(self) -> None:
+        self._left -= 1
+        if self._left == 0:
+            self.stopped.set()
+            await self.go.wait()
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A context on its way, from one of the files that a container has been copied to."""
+
+    serial: str
+    place: str
+    data: bytes
+
+
+@dataclass(frozen=True)
+class File:
+    """An update file at large."""
+
+    serial: str
+    data: bytes
+
+
+@dataclass
+class Truth:
+    """What is really so of one container. `place` is its one true file; `honest`: nobody has copied or put it back."""
+
+    place: str
+    honest: bool = True
+    ghosts: int = 0
+
+
+class Chaos(RuleBasedStateMachine):
+    """Three containers, three licences, one ticket each, and a world in which everything goes wrong."""
+
+    contexts = Bundle("contexts")
+    files = Bundle("files")
+    backups = Bundle("backups")
+
+    @initialize()
+    def begin(self) -> None:
+        self.runner = asyncio.Runner()
+        self.folder = Path(tempfile.mkdtemp(dir=SHARED_MEMORY if SHARED_MEMORY.is_dir() else None))
+        rng = random.Random(7)
+        vault = Vault(pepper=rng.randbytes(32), sealing_key=rng.randbytes(32), random=rng.randbytes)
+        storage = self.run(open_storage(self.folder / "depot.db"))
+        self.world = World(folder=self.folder, storage=storage, vault=vault, box=VaryingBox())  # type: ignore[arg-type]
+        self.world.box.root_certificate_pem = BOX.root_certificate_pem  # type: ignore[misc]
+        self.world.journal = Journal(self.folder / "journal")
+        epoch = int(self.world.now.timestamp() * 1000)
+        self.run(storage.execute(InitialiseServer(epoch=epoch, key_fingerprint=b"f", at=self.world.now)))
+        catalogue = self.world.catalogue()
+        restores = Allowances(restores=1_000_000)
+        self.run(catalogue.add_item(item_number="A", firm_code=FIRM, product_code=1, allowances=restores))
+        self.world.shops["shop"], _ = self.run(catalogue.add_shop("shop"))
+        self.orders = [self.run(self.world.order(quantity)) for quantity in QUANTITIES]
+        self.quantities = dict(zip((order.licenses[0].license_id for order in self.orders), QUANTITIES, strict=True))
+        self.truths: dict[str, Truth] = {}
+        for number in range(CONTAINERS):
+            container = self.world.container(f"c{number}")
+            self.truths[container.serial] = Truth(place=f"c{number}")
+        self.steps: dict[tuple[str, int, int], bytes] = {}
+        self.doubled = False
+        self.old_epoch = 0
+        self.slow: list[tuple[Paused, asyncio.Task[UpdateAnswer], Sent]] = []
+        self.alarms: list[tuple[str, Any]] = []
+        self.world.alarms.listen(lambda name, fields: self.alarms.append((name, fields.get("serial"))))
+
+    def teardown(self) -> None:
+        if not hasattr(self, "truths"):
+            return
+        try:
+            for paused, task, sent in self.slow:
+                self._let_go(paused, task, sent)
+            for serial in self.truths:
+                self.everything_ends_right(serial)
+        finally:
+            self.run(self.world.storage.close())
+            self.runner.close()
+            shutil.rmtree(self.folder)
+
+    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        return self.runner.run(work)
+
+    # --- containers -------------------------------------------------------------------------------------------------
+
+    def _serial(self, number: int) -> str:
+        return list(self.truths)[number]
+
+    def _opened(self, place: str) -> Container:
+        return self.world.opened(place)
+
+    @rule(target=contexts, number=st.integers(0, CONTAINERS - 1))
+    def export(self, number: int) -> Sent:
+        serial = self._serial(number)
+        place = self.truths[serial].place
+        return Sent(serial=serial, place=place, data=self._opened(place).context(FIRM))
+
+    @rule(target=contexts, number=st.integers(0, CONTAINERS - 1), ghost=st.integers(1, 3))
+    def a_copy_exports(self, number: int, ghost: int) -> Any:
+        serial = self._serial(number)
+        truth = self.truths[serial]
+        place = f"ghost-{serial}-{ghost}"
+        if not (self.folder / f"{place}.json").exists():
+            return multiple()
+        assert truth.ghosts
+        return Sent(serial=serial, place=place, data=self._opened(place).context(FIRM))
+
+    @rule(number=st.integers(0, CONTAINERS - 1))
+    def export_and_die(self, number: int) -> None:
+        self._opened(self.truths[self._serial(number)].place).context(FIRM)
+
+    @rule(number=st.integers(0, CONTAINERS - 1), kept=st.booleans())
+    def copy(self, number: int, kept: bool) -> None:
+        """Copy a container; or keep the copy as a backup of a machine, to be put back later."""
+        serial = self._serial(number)
+        truth = self.truths[serial]
+        if kept:
+            shutil.copy(self.folder / f"{truth.place}.json", self.folder / f"snapshot-{serial}.json")
+            return
+        if truth.ghosts >= 3:
+            return
+        truth.ghosts += 1
+        truth.honest = False
+        shutil.copy(self.folder / f"{truth.place}.json", self.folder / f"ghost-{serial}-{truth.ghosts}.json")
+
+    @rule(number=st.integers(0, CONTAINERS - 1))
+    def put_a_container_back(self, number: int) -> None:
+        serial = self._serial(number)
+        snapshot = self.folder / f"snapshot-{serial}.json"
+        if snapshot.exists():
+            shutil.copy(snapshot, self.folder / f"{self.truths[serial].place}.json")
+            self.truths[serial].honest = False
+
+    @rule(target=contexts, file=files)
+    def load(self, file: File) -> Any:
+        return self._load(self.truths[file.serial].place, file)
+
+    @rule(target=contexts, file=files, ghost=st.integers(1, 3))
+    def load_into_a_copy(self, file: File, ghost: int) -> Any:
+        place = f"ghost-{file.serial}-{ghost}"
+        return self._load(place, file) if (self.folder / f"{place}.json").exists() else multiple()
+
+    def _load(self, place: str, file: File) -> Any:
+        container, truth = self._opened(place), self.truths[file.serial]
+        before = container.listing(FIRM), container.counter(FIRM)
+        try:
+            receipt = container.import_update(file.data).receipt
+        except ContainerError as refused:
+            assert (container.listing(FIRM), container.counter(FIRM)) == before
+            if truth.honest and place == truth.place and not self.doubled:
+                assert refused.code in HONEST_REFUSALS, refused  # noqa: PT017  any refusal may come, or none
+            return multiple()
+        return Sent(serial=file.serial, place=place, data=receipt)
+
+    @rule(file=consumes(files))
+    def lose_a_file(self, file: File) -> None:
+        pass
+
+    @rule(sent=consumes(contexts))
+    def lose_a_context(self, sent: Sent) -> None:
+        pass
+
+    # --- requests ---------------------------------------------------------------------------------------------------
+
+    @rule(target=files, sent=contexts, order=st.integers(0, 2), wish=st.none() | st.integers(1, 3))
+    def collect(self, sent: Sent, order: int, wish: int | None) -> Any:
+        return self._asked(sent, self._wish(sent, self.orders[order], wish, lowers=False))
+
+    @rule(target=files, sent=contexts, order=st.integers(0, 2), remainder=st.none() | st.integers(0, 2))
+    def give_back(self, sent: Sent, order: int, remainder: int | None) -> Any:
+        return self._asked(sent, self._wish(sent, self.orders[order], remainder, lowers=True))
+
+    @rule(target=files, sent=contexts)
+    def ask_for_updates(self, sent: Sent) -> Any:
+        return self._asked(sent, self.world.pushing_without_waiting().get_auto_update(statement=sent.data))
+
+    @rule(target=files, number=st.integers(0, CONTAINERS - 1))
+    def push(self, number: int) -> Any:
+        serial = self._serial(number)
+        sent = Sent(serial=serial, place="", data=self._opened(self.truths[serial].place).poll(FIRM))
+        return self._asked(sent, self.world.pushing_without_waiting().get_auto_update(statement=sent.data))
+
+    @rule(target=files, sent=contexts, order=st.integers(0, 2))
+    def two_workers_at_once(self, sent: Sent, order: int) -> Any:
+        async def both() -> UpdateAnswer:
+            answers = await asyncio.gather(
+                *(self._wish(sent, self.orders[order], None, lowers=False) for _ in range(2)), return_exceptions=True
+            )
+            errors = [answer for answer in answers if isinstance(answer, BaseException)]
+            for error in errors:
+                if not isinstance(error, NothingFree):
+                    raise error
+            found = [answer for answer in answers if isinstance(answer, UpdateAnswer)]
+            if not found:
+                raise errors[0]
+            return found[0]
+
+        return self._asked(sent, both())
+
+    @rule(sent=contexts, order=st.integers(0, 2), call=st.integers(1, 3), lowers=st.booleans())
+    def a_slow_worker_begins(self, sent: Sent, order: int, call: int, lowers: bool) -> None:
+        async def begin() -> None:
+            paused = Paused(self.world.storage, call=call)
+            depot = self.world.depot(paused)  # type: ignore[arg-type]
+            targets = (Target(license_id=self.orders[order].licenses[0].license_id),)
+            ticket = self.orders[order].ticket
+            if lowers:
+                work = depot.return_license(ticket=ticket, remainders=targets, context=sent.data)
+            else:
+                work = depot.get_license_update(ticket=ticket, targets=targets, context=sent.data)
+            task = asyncio.get_running_loop().create_task(work)
+            stopped = asyncio.ensure_future(paused.stopped.wait())
+            await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            stopped.cancel()
+            self.slow.append((paused, task, sent))
+
+        if len(self.slow) < 2:
+            self.run(begin())
+
+    @rule(target=files)
+    def a_slow_worker_goes_on(self) -> Any:
+        return self._let_go(*self.slow.pop(0)) if self.slow else multiple()
+
+    def _let_go(self, paused: Paused, task: asyncio.Task[UpdateAnswer], sent: Sent) -> Any:
+        async def finish() -> UpdateAnswer:
+            paused.go.set()
+            return await task
+
+        return self._asked(sent, finish())
+
+    @rule(sent=contexts)
+    def confirm(self, sent: Sent) -> None:
+        mark = self._mark(sent.serial)
+        state = self.run(self.world.confirm(sent.data))
+        self._judge(sent, state, mark)
+
+    async def _wish(self, sent: Sent, order: OrderReceipt, quantity: int | None, *, lowers: bool) -> UpdateAnswer:
+        targets = (Target(license_id=order.licenses[0].license_id, quantity=quantity),)
+        depot = self.world.depot()
+        if lowers:
+            return await depot.return_license(ticket=order.ticket, remainders=targets, context=sent.data)
+        return await depot.get_license_update(ticket=order.ticket, targets=targets, context=sent.data)
+
+    def _asked(self, sent: Sent, work: Coroutine[Any, Any, UpdateAnswer]) -> Any:
+        mark = self._mark(sent.serial)
+        try:
+            answer = self.run(work)
+        except NothingFree:
+            self._judge(sent, "NothingFree", mark)
+            return multiple()
+        self._judge(sent, answer.state, mark)
+        if answer.update is None:
+            return multiple()
+        self._one_step_for_each_counter(sent.serial, answer.update)
+        return File(serial=sent.serial, data=answer.update)
+
+    def _judge(self, sent: Sent, state: str, mark: str) -> None:
+        truth = self.truths[sent.serial]
+        now = self._mark(sent.serial)
+        if mark in {"healing", "lost"} and now == "ok":
+            truth.honest, truth.place = True, sent.place or truth.place
+        if truth.honest and not self.doubled:
+            assert state != "Marked", (sent.serial, state)
+
+    def _one_step_for_each_counter(self, serial: str, update: bytes) -> None:
+        for signed in read_update(update).steps:
+            epoch, number = signed.step.to_counter
+            if epoch > self.old_epoch:
+                assert self.steps.setdefault((serial, epoch, number), signed.data) == signed.data
+
+    # --- vendor and support -----------------------------------------------------------------------------------------
+
+    @rule(order=st.integers(0, 2), value=st.integers(0, 3))
+    def the_vendor_changes_a_licence(self, order: int, value: int) -> None:
+        self.world.sql(
+            "UPDATE licenses SET options = ?, version = version + 1 WHERE license_id = ?",
+            f'{{"feature_map": {value}}}',
+            self.orders[order].licenses[0].license_id,
+        )
+
+    @rule(number=st.integers(0, CONTAINERS - 1))
+    def report_lost(self, number: int) -> None:
+        serial = self._serial(number)
+        for order in self.orders:
+            try:
+                decision = self.run(
+                    self.world.losses().restore_license(ticket=order.ticket, serial=serial, firm_code=FIRM, reason=None)
+                )
+            except LicensingError as refused:
+                assert refused.code == "ContainerUnknown"  # noqa: PT017  as above
+            else:
+                assert decision.state == "Lost"
+
+    @rule(target=files, number=st.integers(0, CONTAINERS - 1))
+    def support_accepts_the_true_one(self, number: int) -> Any:
+        serial = self._serial(number)
+        if self._mark(serial) != "marked":
+            return multiple()
+        context = self._opened(self.truths[serial].place).context(FIRM)
+        work = self.world.losses().accept(serial, FIRM, context=context, reason="r", actor="support")
+        data = self.run(work)
+        self._one_step_for_each_counter(serial, data)
+        return File(serial=serial, data=data)
+
+    # --- the server's own misfortunes -------------------------------------------------------------------------------
+
+    @rule(target=backups, name=st.integers(0, 2))
+    def back_up(self, name: int) -> Path:
+        path = self.folder / f"backup-{name}.db"
+        path.unlink(missing_ok=True)
+        with closing(sqlite3.connect(self.folder / "depot.db")) as now, closing(sqlite3.connect(path)) as backup:
+            now.backup(backup)
+        return path
+
+    @rule()
+    def restart(self) -> None:
+        self._drop_slow()
+        self.run(self.world.storage.close())
+        self.world.storage = self.run(open_storage(self.folder / "depot.db"))
+
+    @rule(backup=backups, kind=st.sampled_from(["journal", "announced", "silent"]))
+    def restore(self, backup: Path, kind: str) -> None:
+        """Put a backup in place: with its journal, without, and without anybody telling the server."""
+        self._drop_slow()
+        known = self.run(self.world.storage.query(LoadServer())).current_epoch
+        self.run(self.world.storage.close())
+        for path in self.folder.glob("depot.db*"):
+            path.unlink()
+        with closing(sqlite3.connect(backup)) as old, closing(sqlite3.connect(self.folder / "depot.db")) as new:
+            old.backup(new)
+        self.world.storage = self.run(open_storage(self.folder / "depot.db"))
+        if kind == "journal" and not self.doubled:
+            carrier = self.world.carrier()
+            self.run(Replaying(carrier=carrier).replay(read_journal(self.folder / "journal")))
+        else:
+            self.doubled = True  # without a journal pieces can be doubled, and contexts contradict what was forgotten
+        if kind == "silent":
+            # Until it notices, the server may use counters again that it has forgotten.
+            self.old_epoch = max([known, *(epoch for _, epoch, _ in self.steps)])
+        else:
+            epoch = max([known, int(self.world.clock().timestamp() * 1000), *(e for _, e, _ in self.steps)]) + 1
+            audit = AuditRow(at=self.world.now, actor="test", action="Restore", subject="server", details="{}")
+            self.run(self.world.storage.execute(RaiseEpoch(epoch=epoch, audit=audit)))
+
+    def _drop_slow(self) -> None:
+        for _, task, _ in self.slow:
+            task.cancel()
+        self.run(asyncio.sleep(0))
+        self.slow.clear()
+
+    # --- what must hold ---------------------------------------------------------------------------------------------
+
+    def _mark(self, serial: str) -> str:
+        found = self.world.sql("SELECT mark FROM containers WHERE serial = ?", serial)
+        return str(found[0][0]) if found else "ok"
+
+    @invariant()
+    def nothing_is_given_out_twice(self) -> None:
+        if not hasattr(self, "truths") or self.doubled:
+            return
+        sums = self.world.sql("SELECT license_id, sum(wanted), sum(occupied) FROM placements GROUP BY license_id")
+        for license_id, wanted, occupied in sums:
+            assert wanted <= self.quantities[str(license_id)]  # type: ignore[operator]
+            assert occupied <= self.quantities[str(license_id)]  # type: ignore[operator]
+
+    @invariant()
+    def what_a_true_container_holds_is_counted_as_being_there(self) -> None:
+        if not hasattr(self, "truths") or self.doubled:
+            return
+        for serial, truth in self.truths.items():
+            if not truth.honest or self._mark(serial) == "lost":
+                continue
+            rows = self.world.sql("SELECT license_id, occupied FROM placements WHERE serial = ?", serial)
+            occupied = {str(license_id): quantity for license_id, quantity in rows}
+            for entry in self._opened(truth.place).listing(FIRM):
+                assert entry.quantity <= occupied[entry.license_id]  # type: ignore[operator]
+
+    def everything_ends_right(self, serial: str) -> None:
+        """No honest sequence ends refused, marked or stuck: a few exchanges later all is as the records say."""
+        truth = self.truths[serial]
+        if not truth.honest or self.doubled:
+            return
+        for _ in range(5):
+            container = self._opened(truth.place)
+            answer = self.run(self.world.pushing_without_waiting().get_auto_update(statement=container.context(FIRM)))
+            if answer.update is None:
+                break
+            assert self.run(self.world.confirm(container.import_update(answer.update).receipt)) in {"Confirmed", "Open"}
+        assert answer.state == "NothingNew"
+        rows = self.world.sql("SELECT license_id, wanted FROM placements WHERE serial = ? AND wanted > 0", serial)
+        held = {entry.license_id: entry.quantity for entry in self._opened(truth.place).listing(FIRM)}
+        assert held == {str(license_id): wanted for license_id, wanted in rows}
+        assert self._mark(serial) == "ok"

@@ -1,0 +1,40 @@
+"""The transfer protocol under everything that can go wrong at once (transfer protocol, sections 3 to 5).
+
+A failure prints the steps that led to it, shrunk, and comes back with the same `--seed`.
+"""
+
+import pytest
+from depot_chaos import Chaos
+from hypothesis import HealthCheck, seed, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+STEPS = 40
+LONG_STEPS = 100_000
+
+
+def run(steps: int, number: int) -> None:
+    print(f"--seed {number} --steps {steps}")
+
+    @seed(number)
+    class Seeded(Chaos):
+        pass
+
+    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        Seeded,
+        settings=settings(
+            max_examples=max(1, steps // STEPS),
+            stateful_step_count=STEPS,
+            deadline=None,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+def test_nothing_is_doubled_and_no_honest_container_is_refused(request: pytest.FixtureRequest) -> None:
+    run(request.config.getoption("--steps"), request.config.getoption("--seed"))
+
+
+@pytest.mark.long
+def test_nothing_is_doubled_in_the_long_run(request: pytest.FixtureRequest) -> None:
+    run(max(LONG_STEPS, request.config.getoption("--steps")), request.config.getoption("--seed"))
