@@ -1,18 +1,20 @@
 """The transfer protocol under everything that can go wrong at once (transfer protocol, sections 3 to 5).
 
-A failure prints the steps that led to it, shrunk, and comes back with the same `--seed`.
+A failure prints the steps that led to it, and comes back with the same `--seed`; `--shrink` looks for fewer steps.
 """
 
 import pytest
 from depot_chaos import Chaos
-from hypothesis import HealthCheck, seed, settings
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 STEPS = 40
 LONG_STEPS = 100_000
 
 
-def run(steps: int, number: int) -> None:
+def run(request: pytest.FixtureRequest, *, least: int = 0) -> None:
+    option = request.config.getoption
+    steps, number = max(least, option("--steps")), option("--seed")
     print(f"--seed {number} --steps {steps}")
 
     @seed(number)
@@ -26,15 +28,16 @@ def run(steps: int, number: int) -> None:
             stateful_step_count=STEPS,
             deadline=None,
             database=None,
+            phases=[Phase.generate, Phase.shrink] if option("--shrink") else [Phase.generate],
             suppress_health_check=list(HealthCheck),
         ),
     )
 
 
 def test_nothing_is_doubled_and_no_honest_container_is_refused(request: pytest.FixtureRequest) -> None:
-    run(request.config.getoption("--steps"), request.config.getoption("--seed"))
+    run(request)
 
 
 @pytest.mark.long
 def test_nothing_is_doubled_in_the_long_run(request: pytest.FixtureRequest) -> None:
-    run(max(LONG_STEPS, request.config.getoption("--steps")), request.config.getoption("--seed"))
+    run(request, least=LONG_STEPS)
