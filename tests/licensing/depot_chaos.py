@@ -5,15 +5,16 @@ import random
 import shutil
 import sqlite3
 import tempfile
+from collections import Counter
 from collections.abc import Coroutine
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
 from rules import FIRM, World
 
 from containers import Container, ContainerError, SoftwareBox, read_update
@@ -106,6 +107,9 @@ class Truth:
 class Chaos(RuleBasedStateMachine):
     """Three containers, three licences, one ticket each, and a world in which everything goes wrong."""
 
+    happened: ClassVar[Counter[str]] = Counter()
+    """How often each state was answered, over all runs, so that one sees that it is not about nothing."""
+
     contexts = Bundle("contexts")
     files = Bundle("files")
     backups = Bundle("backups")
@@ -119,6 +123,7 @@ class Chaos(RuleBasedStateMachine):
         storage = self.run(open_storage(self.folder / "depot.db"))
         self.world = World(folder=self.folder, storage=storage, vault=vault, box=VaryingBox())  # type: ignore[arg-type]
         self.world.box.root_certificate_pem = BOX.root_certificate_pem  # type: ignore[misc]
+        (self.folder / "journal").touch()
         self.world.journal = Journal(self.folder / "journal")
         epoch = int(self.world.now.timestamp() * 1000)
         self.run(storage.execute(InitialiseServer(epoch=epoch, key_fingerprint=b"f", at=self.world.now)))
@@ -169,20 +174,6 @@ class Chaos(RuleBasedStateMachine):
         place = self.truths[serial].place
         return Sent(serial=serial, place=place, data=self._opened(place).context(FIRM))
 
-    @rule(target=contexts, number=st.integers(0, CONTAINERS - 1), ghost=st.integers(1, 3))
-    def a_copy_exports(self, number: int, ghost: int) -> Any:
-        serial = self._serial(number)
-        truth = self.truths[serial]
-        place = f"ghost-{serial}-{ghost}"
-        if not (self.folder / f"{place}.json").exists():
-            return multiple()
-        assert truth.ghosts
-        return Sent(serial=serial, place=place, data=self._opened(place).context(FIRM))
-
-    @rule(number=st.integers(0, CONTAINERS - 1))
-    def export_and_die(self, number: int) -> None:
-        self._opened(self.truths[self._serial(number)].place).context(FIRM)
-
     @rule(number=st.integers(0, CONTAINERS - 1), kept=st.booleans())
     def copy(self, number: int, kept: bool) -> None:
         """Copy a container; or keep the copy as a backup of a machine, to be put back later."""
@@ -226,15 +217,75 @@ class Chaos(RuleBasedStateMachine):
             return multiple()
         return Sent(serial=file.serial, place=place, data=receipt)
 
-    @rule(file=consumes(files))
-    def lose_a_file(self, file: File) -> None:
-        pass
-
-    @rule(sent=consumes(contexts))
-    def lose_a_context(self, sent: Sent) -> None:
-        pass
-
     # --- requests ---------------------------------------------------------------------------------------------------
+
+    @rule(
+        target=contexts,
+        number=st.integers(0, CONTAINERS - 1),
+        order=st.integers(0, 2),
+        quantity=st.none() | st.integers(0, 3),
+        lowers=st.booleans(),
+        gone=st.sampled_from(["nothing", "nothing", "nothing", "context", "answer", "receipt"]),
+        ghost=st.sampled_from([0, 0, 0, 1, 2, 3]),
+    )
+    def exchange(self, *, number: int, order: int, quantity: int | None, lowers: bool, gone: str, ghost: int) -> Any:
+        """Go the whole way, in the true container or a copy, or until something is lost on it."""
+        serial = self._serial(number)
+        place = (
+            f"ghost-{serial}-{ghost}" if ghost <= self.truths[serial].ghosts and ghost else self.truths[serial].place
+        )
+        sent = Sent(serial=serial, place=place, data=self._opened(place).context(FIRM))
+        wish = quantity if lowers else (quantity or None)
+        if gone == "context":
+            return sent
+        file = self._asked(sent, self._wish(sent, self.orders[order], wish, lowers=lowers))
+        if gone == "answer" or not isinstance(file, File):
+            return sent
+        receipt = self._load(place, file)
+        if isinstance(receipt, Sent) and gone != "receipt":
+            self.confirm_now(receipt)
+        return sent
+
+    @rule(number=st.integers(0, CONTAINERS - 1), order=st.integers(0, 2), heals=st.booleans())
+    def two_copies_in_lockstep(self, number: int, order: int, heals: bool) -> None:
+        """Both ask with the same export number: that is noticed at once, and mended by support or not."""
+        serial = self._serial(number)
+        truth = self.truths[serial]
+        if truth.ghosts >= 3 or not truth.honest or self._mark(serial) != "ok":
+            return
+        truth.ghosts += 1
+        truth.honest = False
+        ghost = f"ghost-{serial}-{truth.ghosts}"
+        shutil.copy(self.folder / f"{truth.place}.json", self.folder / f"{ghost}.json")
+        for place in (truth.place, ghost):
+            sent = Sent(serial=serial, place=place, data=self._opened(place).context(FIRM))
+            self._asked(sent, self._wish(sent, self.orders[order], None, lowers=False))
+        rows = self.world.sql("SELECT base_epoch, base_number FROM containers WHERE serial = ?", serial)
+        if rows and tuple(self._opened(ghost).counter(FIRM)) >= rows[0]:
+            assert self._mark(serial) == "marked"
+        if heals:
+            self.heal(serial, everywhere=True)
+
+    @rule(number=st.integers(0, CONTAINERS - 1), everywhere=st.booleans())
+    def support_heals(self, number: int, everywhere: bool) -> None:
+        """Let support accept the true one of marked copies, and the others try what they get."""
+        self.heal(self._serial(number), everywhere=everywhere)
+
+    def heal(self, serial: str, *, everywhere: bool) -> None:
+        truth = self.truths[serial]
+        if self._mark(serial) != "marked":
+            return
+        context = self._opened(truth.place).context(FIRM)
+        data = self.run(self.world.losses().accept(serial, FIRM, context=context, reason="r", actor="support"))
+        self._one_step_for_each_counter(serial, data)
+        file = File(serial=serial, data=data)
+        if everywhere:
+            for ghost in range(1, truth.ghosts + 1):
+                place = f"ghost-{serial}-{ghost}"
+                assert not isinstance(self._load(place, file), Sent), "bound to the other's context"
+        receipt = self._load(truth.place, file)
+        if isinstance(receipt, Sent):
+            self.confirm_now(receipt)
 
     @rule(target=files, sent=contexts, order=st.integers(0, 2), wish=st.none() | st.integers(1, 3))
     def collect(self, sent: Sent, order: int, wish: int | None) -> Any:
@@ -304,6 +355,9 @@ class Chaos(RuleBasedStateMachine):
 
     @rule(sent=contexts)
     def confirm(self, sent: Sent) -> None:
+        self.confirm_now(sent)
+
+    def confirm_now(self, sent: Sent) -> None:
         mark = self._mark(sent.serial)
         state = self.run(self.world.confirm(sent.data))
         self._judge(sent, state, mark)
@@ -323,6 +377,7 @@ class Chaos(RuleBasedStateMachine):
             self._judge(sent, "NothingFree", mark)
             return multiple()
         self._judge(sent, answer.state, mark)
+        self.happened[answer.state] += 1
         if answer.update is None:
             return multiple()
         self._one_step_for_each_counter(sent.serial, answer.update)
@@ -333,7 +388,7 @@ class Chaos(RuleBasedStateMachine):
         now = self._mark(sent.serial)
         if mark in {"healing", "lost"} and now == "ok":
             truth.honest, truth.place = True, sent.place or truth.place
-        if truth.honest and not self.doubled:
+        if truth.honest:
             assert state != "Marked", (sent.serial, state)
 
     def _one_step_for_each_counter(self, serial: str, update: bytes) -> None:
@@ -365,17 +420,6 @@ class Chaos(RuleBasedStateMachine):
             else:
                 assert decision.state == "Lost"
 
-    @rule(target=files, number=st.integers(0, CONTAINERS - 1))
-    def support_accepts_the_true_one(self, number: int) -> Any:
-        serial = self._serial(number)
-        if self._mark(serial) != "marked":
-            return multiple()
-        context = self._opened(self.truths[serial].place).context(FIRM)
-        work = self.world.losses().accept(serial, FIRM, context=context, reason="r", actor="support")
-        data = self.run(work)
-        self._one_step_for_each_counter(serial, data)
-        return File(serial=serial, data=data)
-
     # --- the server's own misfortunes -------------------------------------------------------------------------------
 
     @rule(target=backups, name=st.integers(0, 2))
@@ -386,16 +430,14 @@ class Chaos(RuleBasedStateMachine):
             now.backup(backup)
         return path
 
-    @rule()
-    def restart(self) -> None:
-        self._drop_slow()
-        self.run(self.world.storage.close())
-        self.world.storage = self.run(open_storage(self.folder / "depot.db"))
-
-    @rule(backup=backups, kind=st.sampled_from(["journal", "announced", "silent"]))
+    @rule(backup=backups, kind=st.sampled_from(["journal"] * 3 + ["restart", "announced", "silent"]))
     def restore(self, backup: Path, kind: str) -> None:
-        """Put a backup in place: with its journal, without, and without anybody telling the server."""
+        """Put a backup in place: with its journal, without, without anybody telling the server; or restart only."""
         self._drop_slow()
+        if kind == "restart":
+            self.run(self.world.storage.close())
+            self.world.storage = self.run(open_storage(self.folder / "depot.db"))
+            return
         known = self.run(self.world.storage.query(LoadServer())).current_epoch
         self.run(self.world.storage.close())
         for path in self.folder.glob("depot.db*"):
@@ -452,11 +494,17 @@ class Chaos(RuleBasedStateMachine):
     def everything_ends_right(self, serial: str) -> None:
         """No honest sequence ends refused, marked or stuck: a few exchanges later all is as the records say."""
         truth = self.truths[serial]
-        if not truth.honest or self.doubled:
+        if not truth.honest:
             return
-        for _ in range(5):
+        rows = self.world.sql("SELECT end_epoch, end_number, mark FROM containers WHERE serial = ?", serial)
+        end, mark = ((rows[0][0], rows[0][1]), rows[0][2]) if rows else ((0, 0), "ok")
+        ahead = tuple(self._opened(truth.place).counter(FIRM)) > end and mark == "ok"
+        self.alarms.clear()
+        for attempt in range(6):
             container = self._opened(truth.place)
             answer = self.run(self.world.pushing_without_waiting().get_auto_update(statement=container.context(FIRM)))
+            if attempt == 0 and ahead:
+                assert ("server_behind", serial) in self.alarms, "noticed at the first contact"
             if answer.update is None:
                 break
             assert self.run(self.world.confirm(container.import_update(answer.update).receipt)) in {"Confirmed", "Open"}

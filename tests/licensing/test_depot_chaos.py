@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 STEPS = 40
-LONG_STEPS = 100_000
+STEPS_OF_CI, LONG_STEPS = 2_000, 100_000
 
 
 def run(request: pytest.FixtureRequest, *, least: int = 0) -> None:
@@ -32,6 +32,9 @@ def run(request: pytest.FixtureRequest, *, least: int = 0) -> None:
             suppress_health_check=list(HealthCheck),
         ),
     )
+    print(dict(Chaos.happened))
+    if steps >= STEPS_OF_CI:
+        assert {"Done", "NothingNew", "ExportAgain", "Marked", "Lost"} <= set(Chaos.happened), "it is about something"
 
 
 def test_nothing_is_doubled_and_no_honest_container_is_refused(request: pytest.FixtureRequest) -> None:
