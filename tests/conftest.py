@@ -12,6 +12,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kills", type=int, default=100, help="how often the server is killed (make long)")
     parser.addoption("--steps", type=int, default=2_000, help="steps of the transfer protocol's machine (CI: 2,000)")
     parser.addoption("--shrink", action="store_true", help="let that machine look for fewer steps to a failure")
+    parser.addoption("--cuts", type=int, default=1000, help="how often a connection is cut (make long)")
     parser.addoption("--seed", type=int, default=1, help="the seed of random moments (make long)")
     parser.addoption("--fuzz", type=int, default=50_000, help="how many mutated messages are sent (make long)")
     parser.addoption("--fuzz-from", type=int, default=10_000, help="the first seed of mutated messages (make long)")
