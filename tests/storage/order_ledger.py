@@ -14,6 +14,8 @@ Ask = Callable[[str], list[tuple[object, ...]]]
 
 UNKNOWN = "may have been carried out"
 SHOP = "shop-acme"
+PAUSE_SECONDS = 0.005
+TRIES = 5000
 
 INVARIANTS = {
     "a transactionId with two orders": """SELECT count(*) - count(DISTINCT (shop_id, transaction_id)) FROM orders""",
@@ -46,7 +48,7 @@ class OrderLedger:
     found: int = 0
     refused: int = 0
 
-    async def place(self, storage: Storage, order: PlaceOrder, *, tries: int = 100) -> None:
+    async def place(self, storage: Storage, order: PlaceOrder, *, tries: int = TRIES) -> None:
         """Place an order as a careful caller does: after an unknown outcome it is looked up before it is sent again."""
         transaction = order.order.transaction_id
         self.asked.setdefault(transaction, []).append(order)
@@ -61,7 +63,7 @@ class OrderLedger:
                     self.unknown += 1
                     view = await looked_up(storage, transaction, tries=tries)
                     self.found += view is not None and view.order == order.order
-                await asyncio.sleep(0)
+                await asyncio.sleep(PAUSE_SECONDS)
                 continue
             self.acknowledge(transaction, _answer(order, result))
             return
@@ -100,7 +102,7 @@ def _answer(order: PlaceOrder, result: object) -> bytes:
     return answer
 
 
-async def looked_up(storage: Storage, transaction: str, *, tries: int = 100) -> OrderView | None:
+async def looked_up(storage: Storage, transaction: str, *, tries: int = TRIES) -> OrderView | None:
     """The order of a transactionId, asked for until the database can be asked."""
     for _ in range(tries):
         try:
@@ -108,5 +110,5 @@ async def looked_up(storage: Storage, transaction: str, *, tries: int = 100) -> 
         except StorageError as error:
             if not error.retry:
                 raise
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(PAUSE_SECONDS)
     raise AssertionError("the database could not be asked")
