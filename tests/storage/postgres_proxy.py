@@ -218,5 +218,6 @@ async def proxied(folder: Path, judge: Judge = passing) -> AsyncIterator[Postgre
         yield proxy
     finally:
         listening.close()
-        proxy.reset_all()
+        while proxy.reset_all():  # noqa: ASYNC110
+            await asyncio.sleep(0)
         await listening.wait_closed()

@@ -89,6 +89,11 @@ class PostgresServer:
         """Make the data folder."""
         self._run("initdb", "-D", str(self.data), "-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
 
+    def copy_of(self, primary: "PostgresServer") -> None:
+        """Make the data folder as a standby's, from a running server that streams (`wal_level` replica)."""
+        where = ("-h", str(primary.folder), "-U", USER)
+        self._run("pg_basebackup", "-D", str(self.data), *where, "-R", "-X", "stream", "-c", "fast", "--no-sync")
+
     def start(self) -> None:
         """Start the server and wait until it takes connections."""
         settings = {
@@ -187,7 +192,7 @@ class PostgresServer:
             if self._process is None or self._process.poll() is not None:
                 break
             lines = status.read_text().splitlines() if status.exists() else []
-            if len(lines) >= 8 and lines[0] == str(self._process.pid) and lines[7].strip() == "ready":
+            if len(lines) >= 8 and lines[0] == str(self._process.pid) and lines[7].strip() in ("ready", "standby"):
                 return
             time.sleep(0.01)
         raise RuntimeError(f"PostgreSQL did not start:\n{(self.folder / 'log').read_text()[-4000:]}")
