@@ -33,12 +33,15 @@ CTE_CONNECTIONS = 8
 KEY_FILE = "api-key"
 
 
-async def open_cte_per_order(location: str | Path, *, queue_limit: int) -> Storage:
+async def open_cte_per_order(
+    location: str | Path, *, queue_limit: int, reader_count: int, busy_seconds: float, statement_cache_size: int
+) -> Storage:
     """Open PostgreSQL so that each order is one statement, which commits by itself."""
+    opener = Opener(location=str(location), busy_seconds=busy_seconds, statement_cache_size=statement_cache_size)
     storage = await PostgresStorage.open(
-        opener=Opener(location=str(location)), queue_limit=queue_limit, batch_limit=1, reader_count=4
+        opener=opener, queue_limit=queue_limit, batch_limit=1, reader_count=reader_count
     )
-    alone = await Opener(location=str(location)).transactions("begin_write", size=CTE_CONNECTIONS)
+    alone = await opener.transactions("begin_write", size=CTE_CONNECTIONS)
 
     async def place(commands: list[Any]) -> list[Outcome]:
         (command,) = commands

@@ -75,7 +75,15 @@ PUBLISHED: tuple[Published, ...] = (
 class OpenDatabase(Protocol):
     """How a database is opened: `storage.open_storage`, or something that promises the same."""
 
-    async def __call__(self, location: str | Path, *, queue_limit: int) -> Storage:
+    async def __call__(
+        self,
+        location: str | Path,
+        *,
+        queue_limit: int,
+        reader_count: int,
+        busy_seconds: float,
+        statement_cache_size: int,
+    ) -> Storage:
         """Open the database; raises what `storage.open_storage` raises."""
         ...
 
@@ -127,9 +135,14 @@ async def opened_core(
     )
     box = _opened_box(settings)
     audit_key = SealingKey(vault.seed("audit"))
-    storage = RememberingStorage(
-        await open_database(settings.database, queue_limit=settings.writer_queue), monotonic=monotonic
+    opened = await open_database(
+        settings.database,
+        queue_limit=settings.writer_queue,
+        reader_count=settings.reader_count,
+        busy_seconds=settings.busy_seconds,
+        statement_cache_size=settings.statement_cache_size,
     )
+    storage = RememberingStorage(opened, monotonic=monotonic)
     try:
         await _own_database(storage, vault, clock)
         storage.start()

@@ -157,6 +157,21 @@ class Settings(BaseSettings):
         ge=1,
         description="Most commands that may wait for the database; beyond it callers are told to retry.",
     )
+    reader_count: int = Field(
+        default=4, ge=1, le=256, description="Most queries that a worker has running in the database at the same time."
+    )
+    busy_seconds: float = Field(
+        default=5.0,
+        gt=0,
+        description="Time that a transaction waits for what another process or node holds, in seconds; beyond it "
+        "callers are told to retry.",
+    )
+    statement_cache_size: int = Field(
+        default=256,
+        ge=0,
+        description="Prepared statements that a connection to PostgreSQL keeps. Set it to 0 behind a pooler that lends "
+        "connections for single transactions and does not follow prepared statements.",
+    )
     validate_answers: bool = Field(
         default=False, description="Check every answer against the schema before it leaves. For tests and debugging."
     )

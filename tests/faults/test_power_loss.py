@@ -7,6 +7,7 @@ clients' requests fall into batches is the machine's.
 import asyncio
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 from checking import Ledger, Refused
@@ -67,7 +68,7 @@ async def lose_power(
     disk = Disk(name=f"disk-{synchronous}-{seed}", seed=seed, lose_at=int(10 ** rng.uniform(1, 3.4)), after=after)
     disk.holds(world.database)
 
-    async def powered(location: str | Path, *, queue_limit: int) -> SqliteStorage:
+    async def powered(location: str | Path, *, queue_limit: int, **_: Any) -> SqliteStorage:
         opener = PoweredOpener(
             path=Path(location),
             busy_seconds=5,
