@@ -120,7 +120,7 @@ async def opened_core(
     clock: Clock = utc_now,
     random: Random = secrets.token_bytes,
     monotonic: Callable[[], float] = time.monotonic,
-    open_database: OpenDatabase = open_storage,
+    open_database: OpenDatabase | None = None,
 ) -> AsyncIterator[Core]:
     """Open keys and database and give the rules over them.
 
@@ -135,7 +135,7 @@ async def opened_core(
     )
     box = _opened_box(settings)
     audit_key = SealingKey(vault.seed("audit"))
-    opened = await open_database(
+    opened = await (open_database or open_storage)(
         settings.database,
         queue_limit=settings.writer_queue,
         reader_count=settings.reader_count,

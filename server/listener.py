@@ -18,7 +18,6 @@ from server.housekeeping import housekeeping
 from server.http.keeper import Keeper
 from server.settings import Settings
 from server.soap_listener import soap_listener, url_of
-from storage import open_storage
 
 BACKLOG = 4096
 
@@ -49,7 +48,7 @@ def bind(host: str, port: int, *, setting: str) -> socket.socket:
 
 @asynccontextmanager
 async def serving(
-    settings: Settings, *, log: TextIO = sys.stderr, open_database: OpenDatabase = open_storage
+    settings: Settings, *, log: TextIO = sys.stderr, open_database: OpenDatabase | None = None
 ) -> AsyncIterator[Serving]:
     """Run a server in this process until the block ends, then drain it.
 

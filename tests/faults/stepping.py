@@ -81,7 +81,7 @@ def step_statements(steps: Steps) -> None:
                 steps.reached("after COMMIT")
             return result
 
-    async def open_storage(location: Path, *, queue_limit: int) -> SqliteStorage:
+    async def open_storage(location: Path, *, queue_limit: int, **_: Any) -> SqliteStorage:
         opener = Opener(path=Path(location), busy_seconds=5, factory=Stepping)
         return await SqliteStorage.open(opener=opener, queue_limit=queue_limit, batch_limit=128, reader_count=1)
 

@@ -5,6 +5,7 @@ import io
 import sqlite3
 import threading
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -39,7 +40,7 @@ class Disk:
 
         self.connections = Slow
 
-    async def storage(self, location: Path, *, queue_limit: int) -> SqliteStorage:
+    async def storage(self, location: Path, *, queue_limit: int, **_: Any) -> SqliteStorage:
         opener = Opener(path=Path(location), busy_seconds=5, factory=self.connections)
         return await SqliteStorage.open(opener=opener, queue_limit=queue_limit, batch_limit=128, reader_count=2)
 
