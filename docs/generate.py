@@ -36,6 +36,8 @@ def settings_page() -> str:
     ]
     for name, field in sorted(Settings.model_fields.items()):
         default = field.default.value if hasattr(field.default, "value") else field.default
+        if isinstance(default, tuple):
+            default = tuple(getattr(value, "value", value) for value in default)
         lines.append(f"| `{name}` | {'' if default is None else f'`{default}`'} | {field.description} |")
     return "\n".join(lines) + "\n"
 

@@ -318,3 +318,9 @@ class AuditHeadInvalid(LicensingError):
     """A file is no head of the audit chain, or was changed."""
 
     code = "AuditHeadInvalid"
+
+
+class MessageUnknown(LicensingError):
+    """No such message waits in the outbox, or it is just being delivered."""
+
+    code = "MessageUnknown"

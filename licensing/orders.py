@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from licensing.announcing import Announcer
 from licensing.answers import Answers
 from licensing.collecting import check_same_container, check_serial, rules_of_licence
 from licensing.errors import (
@@ -52,6 +53,7 @@ from storage.commands import (
     PlaceOrder,
     PrepareOrder,
 )
+from storage.outbox import OutboxMessage
 from storage.records import AuditRow, Item, License, Order, Placement, Shop, Ticket
 
 __all__ = ["CREATE_ORDER", "Customer", "ItemPage", "OrderLine", "OrderReceipt", "OrderRequest", "Sales"]
@@ -79,6 +81,7 @@ class _Draft:
     changes: tuple[License, ...]
     ending: str
     receipt: OrderReceipt
+    messages: tuple[OutboxMessage, ...]
 
 
 class Sales:
@@ -92,6 +95,7 @@ class Sales:
         clock: Callable[[], datetime],
         random: Callable[[int], bytes],
         collect_url: str | None = None,
+        announcer: Announcer | None = None,
     ) -> None:
         self._storage = storage
         self._vault = vault
@@ -100,6 +104,7 @@ class Sales:
         self._ids = Ids(clock=clock, random=random)
         self._answers = Answers(vault)
         self._collect_url = collect_url
+        self._announcer = announcer
 
     async def create_order(self, *, shop: Shop, request: OrderRequest) -> OrderReceipt:
         """Record an order durably, once.
@@ -202,6 +207,7 @@ class Sales:
             lines=tuple(lines),
             changes=tuple(changes),
             ending=ending(text),
+            messages=self._messages(shop, request, order, tuple(lines)),
             receipt=OrderReceipt(
                 order_id=order_id,
                 ticket=text,
@@ -247,7 +253,14 @@ class Sales:
             if x.dedicated_serial is not None and x.extends_license_id is None
         )
         if not draft.changes and not dedicated:
-            return PlaceOrder(answer=answer, order=order, ticket=draft.ticket, licenses=draft.lines, audit=audit)
+            return PlaceOrder(
+                answer=answer,
+                order=order,
+                ticket=draft.ticket,
+                licenses=draft.lines,
+                audit=audit,
+                messages=draft.messages,
+            )
         return ChangeLicenses(
             answer=answer,
             order=order,
@@ -257,7 +270,16 @@ class Sales:
             changes=draft.changes,
             placements=dedicated,
             audit=audit,
+            messages=draft.messages,
         )
+
+    def _messages(
+        self, shop: Shop, request: OrderRequest, order: Order, licenses: tuple[License, ...]
+    ) -> tuple[OutboxMessage, ...]:
+        if self._announcer is None:
+            return ()
+        number = None if request.customer is None else request.customer.customer_number
+        return self._announcer.order_placed(shop=shop, order=order, licenses=licenses, customer_number=number)
 
     def _license(self, order: Order, *, number: int, line: OrderLine, item: Item) -> License:
         return License(

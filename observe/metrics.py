@@ -60,6 +60,21 @@ class Metrics:
         self.audit_sealed = Counter(
             "opendepot_audit_sealed", "Audit rows that this process put into the chain.", registry=registry
         )
+        self.outbox_waiting = Gauge(
+            "opendepot_outbox_waiting", "Messages that wait for delivery.", ["channel"], registry=registry
+        )
+        self.outbox_dead = Gauge(
+            "opendepot_outbox_dead", "Messages that were given up.", ["channel"], registry=registry
+        )
+        self.outbox_age = Gauge(
+            "opendepot_outbox_oldest_seconds", "Age of the oldest waiting message.", ["channel"], registry=registry
+        )
+        self.outbox_deliveries = Counter(
+            "opendepot_outbox_deliveries",
+            "Tries of this process to deliver, by outcome (delivered, failed, dead).",
+            ["channel", "outcome"],
+            registry=registry,
+        )
         self.ready = Gauge("opendepot_ready", "1 if the last readiness check passed, else 0.", registry=registry)
 
     def exchanged(self, *, service: str, operation: str, outcome: str, seconds: float, request_bytes: int) -> None:

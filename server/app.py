@@ -18,6 +18,7 @@ from typing import Protocol, TextIO
 import wsdl
 from containers import ContainerError, FirmSecurityBox, SoftwareBox, load_trust
 from licensing.alarms import Alarms
+from licensing.announcing import Announcer
 from licensing.audit import Sealer, SealingKey
 from licensing.catalogue import Catalogue
 from licensing.depot import Depot
@@ -98,6 +99,7 @@ class Core:
     """The rules over an open storage, without any listener: what the CLI verbs work with."""
 
     storage: RememberingStorage
+    vault: Vault
     catalogue: Catalogue
     sales: Sales
     order_search: OrderSearch
@@ -111,6 +113,7 @@ class Core:
     box: FirmSecurityBox
     audit_key: SealingKey
     sealer: Sealer
+    owner: str
 
 
 @asynccontextmanager
@@ -135,6 +138,10 @@ async def opened_core(
     )
     box = _opened_box(settings)
     audit_key = SealingKey(vault.seed("audit"))
+    owner = _owner(random)
+    announcer = None
+    if settings.webhook_url is not None:
+        announcer = Announcer(vault=vault, clock=clock, random=random, kinds=settings.webhook_events)
     opened = await (open_database or open_storage)(
         settings.database,
         queue_limit=settings.writer_queue,
@@ -155,11 +162,20 @@ async def opened_core(
             alarms=Alarms(),
             journal=None if settings.journal is None else Journal(settings.journal),
             changed=watcher.nudge,
+            announcer=announcer,
         )
-        selling = Sales(storage=storage, vault=vault, clock=clock, random=random, collect_url=settings.collect_url)
+        selling = Sales(
+            storage=storage,
+            vault=vault,
+            clock=clock,
+            random=random,
+            collect_url=settings.collect_url,
+            announcer=announcer,
+        )
         licences = Depot(carrier=carrier, vault=vault)
         yield Core(
             storage=storage,
+            vault=vault,
             catalogue=Catalogue(storage=storage, vault=vault, clock=clock, random=random),
             sales=selling,
             order_search=OrderSearch(storage=storage, vault=vault, sales=selling),
@@ -172,7 +188,8 @@ async def opened_core(
             tracer=Tracer(storage=storage, vault=vault, depot=licences),
             box=box,
             audit_key=audit_key,
-            sealer=Sealer(storage=storage, key=audit_key, clock=clock, random=random, owner=_owner(random)),
+            sealer=Sealer(storage=storage, key=audit_key, clock=clock, random=random, owner=owner),
+            owner=owner,
         )
     finally:
         await storage.close()

@@ -1,35 +1,73 @@
-"""What a serving process does beside answering: seal the audit trail.
+"""What a serving process does beside answering: seal the audit trail, deliver what waits in the outbox.
 
 Every worker of every node tries; leases in the database let one of them do it.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
+from secrets import SystemRandom
+
+import aiohttp
 
 from licensing.audit import Sealed, Sealer
 from observe import EventLog, Metrics
 from server.app import Application, Core, utc_now
+from server.outbox import Backoff, Dispatcher, WebhookChannel, read_webhook_secret
+from server.settings import Settings
 from storage.errors import StorageError
 
 SEAL_SECONDS = 1.0
+DISPATCH_SECONDS = 1.0
 LATE_SECONDS = 60.0
 
 Turn = Callable[[], Awaitable[None]]
 
 
 @asynccontextmanager
-async def housekeeping(core: Core, application: Application) -> AsyncIterator[None]:
-    """Do the work beside the requests until the block ends."""
-    sealing = Sealing(core.sealer, events=application.events, metrics=application.metrics)
-    tasks = [asyncio.create_task(repeated("audit_seal", sealing.turn, seconds=SEAL_SECONDS, events=application.events))]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+async def housekeeping(settings: Settings, core: Core, application: Application) -> AsyncIterator[None]:
+    """Do the work beside the requests until the block ends. Raises SettingsError for a webhook's secret."""
+    events = application.events
+    sealing = Sealing(core.sealer, events=events, metrics=application.metrics)
+    async with AsyncExitStack() as stack:
+        works: list[tuple[str, Turn, float]] = [("audit_seal", sealing.turn, SEAL_SECONDS)]
+        if settings.webhook_url is not None and settings.webhook_secret_file is not None:
+            secret = read_webhook_secret(settings.webhook_secret_file)
+            dispatcher = await stack.enter_async_context(
+                _dispatcher(settings, core, application, url=settings.webhook_url, secret=secret)
+            )
+            works.append(("outbox", dispatcher.turn, DISPATCH_SECONDS))
+        tasks = [
+            asyncio.create_task(repeated(name, turn, seconds=seconds, events=events)) for name, turn, seconds in works
+        ]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@asynccontextmanager
+async def _dispatcher(
+    settings: Settings, core: Core, application: Application, *, url: str, secret: bytes
+) -> AsyncIterator[Dispatcher]:
+    timeout = aiohttp.ClientTimeout(total=settings.webhook_seconds)
+    async with aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()) as session:
+        channel = WebhookChannel(
+            session=session, url=url, secret=secret, seconds=settings.webhook_seconds, clock=utc_now
+        )
+        yield Dispatcher(
+            storage=core.storage,
+            vault=core.vault,
+            channel=channel,
+            backoff=Backoff(attempts=settings.webhook_attempts, random=SystemRandom().random),
+            clock=utc_now,
+            owner=core.owner,
+            events=application.events,
+            metrics=application.metrics,
+        )
 
 
 async def repeated(name: str, turn: Turn, *, seconds: float, events: EventLog) -> None:

@@ -63,7 +63,7 @@ async def serving(
             application = build_application(settings, core, public_url=url, log=log)
             admin = admin_application(InProcess(application.health, application.metrics))
             async with (
-                housekeeping(core, application),
+                housekeeping(settings, core, application),
                 site(admin, admin_socket),
                 soap_listener(settings, application, soap_socket, last=lambda: True) as listener,
             ):

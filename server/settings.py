@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from licensing.announcing import Kind
 from observe import LogFormat
 from server.errors import SettingsError
 from server.http.head import HeadLimits
@@ -172,6 +173,27 @@ class Settings(BaseSettings):
         description="Prepared statements that a connection to PostgreSQL keeps. Set it to 0 behind a pooler that lends "
         "connections for single transactions and does not follow prepared statements.",
     )
+    webhook_url: str | None = Field(
+        default=None,
+        description="Where orders placed and licences collected are told to, by HTTP POST in the form of Standard "
+        "Webhooks, such as https://erp.example.com/opendepot. Left out: nowhere.",
+    )
+    webhook_secret_file: Path | None = Field(
+        default=None,
+        description="File with the secret that signs webhooks: whsec_ and the Base64 of 24 to 64 random bytes.",
+    )
+    webhook_events: tuple[Kind, ...] = Field(
+        default=tuple(Kind), description="What is told: order.placed, license.collected."
+    )
+    webhook_seconds: float = Field(
+        default=15.0, gt=0, le=300, description="Time for the receiver to take a webhook, in seconds."
+    )
+    webhook_attempts: int = Field(
+        default=20,
+        ge=1,
+        le=100,
+        description="How often a webhook is tried before it is given up; 20 tries take two to three days.",
+    )
     validate_answers: bool = Field(
         default=False, description="Check every answer against the schema before it leaves. For tests and debugging."
     )
@@ -188,6 +210,15 @@ class Settings(BaseSettings):
                 "must be http:// or https:// with a host, without query, such as https://licences.example.com"
             )
         return value.rstrip("/")
+
+    @field_validator("webhook_url")
+    @classmethod
+    def _webhook_url_is_an_address(cls, value: str | None) -> str | None:
+        if value is not None:
+            parts = urlsplit(value)
+            if parts.scheme not in {"http", "https"} or not parts.hostname or parts.fragment or "@" in parts.netloc:
+                raise ValueError("must be http:// or https:// with a host and without a password")
+        return value
 
     @field_validator("database")
     @classmethod
@@ -226,6 +257,12 @@ class Settings(BaseSettings):
             raise ValueError("tls_client_certificate_required needs tls_client_authorities_file")
         if self.tls_certificate_file is not None and self.proxy_protocol_from:
             raise ValueError("proxy_protocol_from is for plain listeners only; put TLS at the proxy")
+        return self
+
+    @model_validator(mode="after")
+    def _webhook_is_whole(self) -> Self:
+        if (self.webhook_url is None) != (self.webhook_secret_file is None):
+            raise ValueError("webhook_url and webhook_secret_file belong together")
         return self
 
     @model_validator(mode="after")

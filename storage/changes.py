@@ -27,6 +27,8 @@ from storage.commands import (
     StoreSigned,
 )
 from storage.errors import QuantityExceeded, StepUnknown
+from storage.outbox import OutboxCommand
+from storage.outbox_plans import add_messages, plan_outbox_command
 from storage.outcomes import Withdrawn
 from storage.plans import Plan, ReadEach, many, one, written, written_each
 from storage.reads import load_server
@@ -46,6 +48,7 @@ PlannedCommand = (
     | BlockContainer
     | RequestApproval
     | DecideApproval
+    | OutboxCommand
 )
 
 
@@ -78,6 +81,8 @@ def plan_command(command: PlannedCommand) -> Plan[object]:  # noqa: C901, PLR091
             return _request_approval(command)
         case DecideApproval():
             return _decide_approval(command)
+        case _:
+            return plan_outbox_command(command)
 
 
 def check_write() -> Plan[object]:
@@ -145,6 +150,7 @@ def _change_licenses(command: ChangeLicenses) -> Plan[Applied | AlreadyAnswered]
         yield from written("change_license", rows.flat(change))
     yield from _put_placements(command.placements)
     yield from written("add_audit", rows.flat(command.audit))
+    yield from add_messages(command.messages)
     return Applied()
 
 
@@ -179,6 +185,7 @@ def _apply_transfer(command: ApplyTransfer) -> Plan[Applied]:
         raise Withdrawn(Moved())
     if command.audit is not None:
         yield from written("add_audit", rows.flat(command.audit))
+    yield from add_messages(command.messages)
     return Applied()
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from storage.audit import AuditQuery, SealAudit
+from storage.outbox import OutboxCommand, OutboxMessage, OutboxQuery
 from storage.records import (
     Allowance,
     Approval,
@@ -93,6 +94,7 @@ class PlaceOrder:
     ticket: Ticket | None
     licenses: tuple[License, ...]
     audit: AuditRow
+    messages: tuple[OutboxMessage, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -132,6 +134,7 @@ class ChangeLicenses:
     changes: tuple[License, ...]
     placements: tuple[Placement, ...]
     audit: AuditRow
+    messages: tuple[OutboxMessage, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -158,6 +161,7 @@ class ApplyTransfer:
     options: Mapping[str, str] = field(default_factory=dict)
     rejoining: bool = False
     approval: Approval | None = None
+    messages: tuple[OutboxMessage, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -511,6 +515,7 @@ Command = (
     | BlockContainer
     | RequestApproval
     | DecideApproval
+    | OutboxCommand
 )
 Query = (
     LoadServer
@@ -530,4 +535,5 @@ Query = (
     | ListApprovals
     | FindApproval
     | WatchContainers
+    | OutboxQuery
 )

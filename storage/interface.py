@@ -61,6 +61,17 @@ from storage.commands import (
     TransferView,
     WatchContainers,
 )
+from storage.outbox import (
+    ClaimMessages,
+    DropMessage,
+    ListOutbox,
+    LoadOutbox,
+    OutboxRow,
+    OutboxView,
+    RetryMessages,
+    SettleDelivered,
+    SettleFailed,
+)
 from storage.records import Approval, AuditRow, Item, ServerRow, Shop
 
 
@@ -87,6 +98,12 @@ class Storage(Protocol):
     async def execute(self, command: BlockContainer | DecideApproval) -> bool: ...
     @overload
     async def execute(self, command: RequestApproval) -> Approval: ...
+    @overload
+    async def execute(self, command: ClaimMessages) -> tuple[OutboxRow, ...]: ...
+    @overload
+    async def execute(self, command: SettleDelivered | SettleFailed | DropMessage) -> bool: ...
+    @overload
+    async def execute(self, command: RetryMessages) -> int: ...
     async def execute(self, command: Command) -> object:
         """Carry out one command whole or not at all; the answer is durable when it arrives.
 
@@ -136,6 +153,10 @@ class Storage(Protocol):
     async def query(self, query: FindApproval) -> Approval | None: ...
     @overload
     async def query(self, query: WatchContainers) -> ContainerChanges: ...
+    @overload
+    async def query(self, query: LoadOutbox) -> OutboxView: ...
+    @overload
+    async def query(self, query: ListOutbox) -> tuple[OutboxRow, ...]: ...
     async def query(self, query: Query) -> object:
         """Answer one query from one consistent snapshot of what was committed."""
         ...

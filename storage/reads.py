@@ -33,6 +33,8 @@ from storage.commands import (
     WatchContainers,
 )
 from storage.errors import NotInitialised
+from storage.outbox import ListOutbox, LoadOutbox
+from storage.outbox_plans import plan_outbox_query
 from storage.plans import Plan, many, one
 from storage.records import (
     Allowance,
@@ -89,6 +91,8 @@ def plan_query(query: Query) -> Plan[object]:  # noqa: C901, PLR0911, PLR0912 - 
             return _find_approval(query)
         case WatchContainers():
             return _watch_containers(query)
+        case LoadOutbox() | ListOutbox():
+            return plan_outbox_query(query)
         case _:
             return plan_audit_query(query)
 

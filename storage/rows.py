@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
+from storage.outbox import OutboxMessage
 from storage.records import (
     Allowance,
     Approval,
@@ -36,7 +37,20 @@ class Row(Protocol):
 
 
 Parameters = dict[str, str | int | bytes | list[str] | None]
-Flat = Approval | AuditRow | Credential | Item | License | Movement | Order | Placement | Shop | StoredAnswer | Ticket
+Flat = (
+    Approval
+    | AuditRow
+    | Credential
+    | Item
+    | License
+    | Movement
+    | Order
+    | OutboxMessage
+    | Placement
+    | Shop
+    | StoredAnswer
+    | Ticket
+)
 
 _START = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)

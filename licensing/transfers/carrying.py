@@ -20,21 +20,26 @@ from containers import (
     verify_step,
 )
 from licensing.alarms import Alarms
+from licensing.announcing import Announcer
 from licensing.errors import ContainerUnregistered, ContextRefused
 from licensing.transfers.journal import Journal
 from licensing.transfers.planning import Plan
 from storage import Storage
 from storage.commands import ApplyTransfer, Moved, StoreSigned, TransferView
+from storage.outbox import OutboxMessage
 from storage.records import Approval, AuditRow, ContainerRow, ContextRow, Counter, Mark, StepRow, TransferRow
 
 OFF_LOOP_BYTES = 64 * 1024
+COLLECTION = "GetLicenseUpdate"
+"""The action of the transfers that others may be told of."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Carrier:
     """Storage, box and clock, as transfers use them.
 
-    `trust`: the roots by which this vendor's steps are known; `changed` is called after every write.
+    `trust`: the roots by which this vendor's steps are known; `changed` is called after every write; `announcer` tells
+    others of collections.
     """
 
     storage: Storage
@@ -44,6 +49,7 @@ class Carrier:
     alarms: Alarms
     journal: Journal | None = None
     changed: Callable[[], None] | None = None
+    announcer: Announcer | None = None
 
     async def read(self, data: bytes, *, path: str) -> Context:
         """Read a context file and require that its serial is proved by its key.
@@ -105,6 +111,7 @@ class Carrier:
             options=plan.options,
             rejoining=plan.rejoining,
             approval=approval,
+            messages=self._messages(plan, view) if transfer is not None and transfer.action == COLLECTION else (),
         )
         if isinstance(await self.storage.execute(command), Moved):
             return False
@@ -116,6 +123,17 @@ class Carrier:
             elif moved and plan.container.mark is Mark.LOST:
                 await self.journal.lost(plan.container)
         return True
+
+    def _messages(self, plan: Plan, view: TransferView) -> tuple[OutboxMessage, ...]:
+        if self.announcer is None or view.ticket is None or not plan.placements:
+            return ()
+        return self.announcer.license_collected(
+            at=self.clock(),
+            ticket_id=view.ticket.ticket_id,
+            container=plan.container,
+            licenses=view.licenses,
+            placements=plan.placements,
+        )
 
     def audit(self, *, action: str, subject: str, actor: str, **details: object) -> AuditRow:
         """Give the audit row of something that happens now."""

@@ -21,6 +21,7 @@ from server.cli import (
     journal,
     migrate,
     moves,
+    outbox,
     serve,
     shops,
     tickets,
@@ -51,6 +52,7 @@ app.add_typer(tickets.app, name="ticket")
 app.add_typer(audit.app, name="audit")
 app.add_typer(containers.approvals, name="approval")
 app.add_typer(journal.app, name="journal")
+app.add_typer(outbox.app, name="outbox")
 opendepot.cli.add_to(app)
 containers.add_to(opendepot.cli.container.app)
 

@@ -71,7 +71,7 @@ class Worker:
         async with opened_core(settings) as core:
             application = build_application(settings, core, public_url=settings.public_url or local_url, log=sys.stderr)
             async with (
-                housekeeping(core, application),
+                housekeeping(settings, core, application),
                 soap_listener(settings, application, self._listening, last=lambda: self._last) as listener,
             ):
                 others = [asyncio.create_task(self._listen(application)), asyncio.create_task(self._beat())]

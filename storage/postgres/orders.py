@@ -13,8 +13,9 @@ from typing import Any
 from storage import rows
 from storage.commands import AlreadyAnswered, OrderNumberTaken, Placed, PlaceOrder
 from storage.errors import StorageBusy, StorageError
+from storage.outbox_plans import add_messages
 from storage.outcomes import Answered, Failed, Outcome
-from storage.postgres.running import Connection, execute, fetch
+from storage.postgres.running import Connection, execute, fetch, run_plan
 from storage.postgres.transactions import Transactions
 from storage.records import AuditRow, License, Order, StoredAnswer, Ticket
 
@@ -155,6 +156,7 @@ async def place_batch(commands: Sequence[PlaceOrder], connection: Connection) ->
     refused = await fetch(connection, "place_orders", **_columns_of(commands))
     placed: list[Placing] = [Placed() for _ in commands]
     if not refused:
+        await _announce(commands, {}, connection)
         return placed
     numbers = {row["position"]: commands[row["position"]] for row in refused if row["number_taken"]}
     twins = {row["position"]: commands[row["position"]] for row in refused if not row["number_taken"]}
@@ -163,7 +165,19 @@ async def place_batch(commands: Sequence[PlaceOrder], connection: Connection) ->
         if row["position"] not in found:
             raise StorageBusy("what stood in the way of an order is gone; try again")
         placed[row["position"]] = found[row["position"]]
+    await _announce(commands, found, connection)
     return placed
+
+
+async def _announce(commands: Sequence[PlaceOrder], refused: Mapping[int, Placing], connection: Connection) -> None:
+    """Write the messages of the orders that were placed."""
+    messages = [
+        message
+        for position, command in enumerate(commands)
+        if command.messages and position not in refused
+        for message in command.messages
+    ]
+    await run_plan(connection, add_messages(messages))
 
 
 async def _answers(commands: Mapping[int, PlaceOrder], connection: Connection) -> dict[int, Placing]:

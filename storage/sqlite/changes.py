@@ -9,6 +9,7 @@ from storage import rows
 from storage.changes import check_write as plan_check
 from storage.changes import plan_command
 from storage.commands import AlreadyAnswered, Command, OrderNumberTaken, Placed, PlaceOrder
+from storage.outbox_plans import add_messages
 from storage.sqlite.running import run_plan
 from storage.sqlite.statements import statements
 
@@ -42,4 +43,5 @@ def _place_order(db: sqlite3.Connection, command: PlaceOrder) -> Placed | Alread
     db.executemany(sql["add_license"], map(rows.flat, command.licenses))
     db.execute(sql["add_answer"], answer)
     db.execute(sql["add_audit"], rows.flat(command.audit))
+    run_plan(db, add_messages(command.messages))
     return Placed()

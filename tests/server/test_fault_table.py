@@ -19,6 +19,7 @@ LOCAL_ONLY = {
     "ShopUnknown",
     "VaultError",
     "AuditHeadInvalid",
+    "MessageUnknown",
     "JournalDamaged",
     "ContainerNotMarked",
     "ContextOld",

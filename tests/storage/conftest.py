@@ -1,5 +1,6 @@
 """Storages under test and values to put into them."""
 
+import asyncio
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
@@ -24,6 +25,7 @@ from storage.commands import (
     StoreSigned,
     TransferView,
 )
+from storage.outbox import OutboxMessage
 from storage.records import (
     AuditRow,
     ContainerRow,
@@ -233,6 +235,17 @@ class Make:
             ),
         )
 
+    def message(self, key: str = "K", *, channel: str = "webhook", order_id: str | None = None) -> OutboxMessage:
+        return OutboxMessage(
+            message_id=self.id("message"),
+            channel=channel,
+            key=key,
+            kind="order.placed",
+            order_id=order_id,
+            content_sealed=b"sealed",
+            created_at=NOW,
+        )
+
     def apply(self, container: ContainerRow, **changes: object) -> ApplyTransfer:
         command = ApplyTransfer(
             container=container,
@@ -388,4 +401,11 @@ async def prepared(storage: Storage, make: Make) -> dict[str, Command]:
         ),
         "signed": StoreSigned(serial="130-1", firm_code=10, signed=(((epoch, 1), b"one"), ((epoch, 2), b"two"))),
         "seal": seal,
+        "told": replace(make.order(number="N-2"), messages=(make.message("K"), make.message("L"), make.message("K"))),
     }
+
+
+@pytest.fixture
+def runner():
+    """Run a coroutine in a loop of its own, for property tests, which are no coroutines."""
+    return asyncio.run

@@ -1,0 +1,16 @@
+"""Messages on their way out: a dispatcher that takes them from the database, and the channels that deliver them."""
+
+from server.outbox.channels import Channel, Delivered, Delivery, Failed
+from server.outbox.dispatcher import Backoff, Dispatcher
+from server.outbox.webhook import WebhookChannel, read_webhook_secret
+
+__all__ = [
+    "Backoff",
+    "Channel",
+    "Delivered",
+    "Delivery",
+    "Dispatcher",
+    "Failed",
+    "WebhookChannel",
+    "read_webhook_secret",
+]
