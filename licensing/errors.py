@@ -324,3 +324,9 @@ class MessageUnknown(LicensingError):
     """No such message waits in the outbox, or it is just being delivered."""
 
     code = "MessageUnknown"
+
+
+class CustomerUnknown(LicensingError):
+    """No order has such a name, or such a customer."""
+
+    code = "CustomerUnknown"

@@ -75,6 +75,9 @@ class Metrics:
             ["channel", "outcome"],
             registry=registry,
         )
+        self.orders_erased = Counter(
+            "opendepot_orders_erased", "Orders whose personal data this process erased for its age.", registry=registry
+        )
         self.ready = Gauge("opendepot_ready", "1 if the last readiness check passed, else 0.", registry=registry)
 
     def exchanged(self, *, service: str, operation: str, outcome: str, seconds: float, request_bytes: int) -> None:

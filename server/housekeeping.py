@@ -1,4 +1,4 @@
-"""What a serving process does beside answering: seal the audit trail, deliver what waits in the outbox.
+"""What a serving process does beside answering: seal the audit trail, deliver what waits in the outbox, erase old data.
 
 Every worker of every node tries; leases in the database let one of them do it.
 """
@@ -12,6 +12,7 @@ from secrets import SystemRandom
 import aiohttp
 
 from licensing.audit import Sealed, Sealer
+from licensing.erasure import Erasure
 from observe import EventLog, Metrics
 from server.app import Application, Core, utc_now
 from server.outbox import Backoff, Dispatcher, WebhookChannel, read_webhook_secret
@@ -20,6 +21,7 @@ from storage.errors import StorageError
 
 SEAL_SECONDS = 1.0
 DISPATCH_SECONDS = 1.0
+SWEEP_SECONDS = 600.0
 LATE_SECONDS = 60.0
 
 Turn = Callable[[], Awaitable[None]]
@@ -37,7 +39,10 @@ async def housekeeping(settings: Settings, core: Core, application: Application)
             dispatcher = await stack.enter_async_context(
                 _dispatcher(settings, core, application, url=settings.webhook_url, secret=secret)
             )
-            works.append(("outbox", dispatcher.turn, DISPATCH_SECONDS))
+            works.append(("outbox_dispatch", dispatcher.turn, DISPATCH_SECONDS))
+        if settings.retention_days is not None:
+            sweeping = Sweeping(core, days=settings.retention_days, events=events, metrics=application.metrics)
+            works.append(("retention", sweeping.turn, SWEEP_SECONDS))
         tasks = [
             asyncio.create_task(repeated(name, turn, seconds=seconds, events=events)) for name, turn, seconds in works
         ]
@@ -125,3 +130,20 @@ class Sealing:
                 self._events.warning("audit_seal_late", unsealed=left, seconds=round(lag))
             else:
                 self._events.info("audit_seal_caught_up")
+
+
+class Sweeping:
+    """Turns of the sweep of old personal data."""
+
+    def __init__(self, core: Core, *, days: int, events: EventLog, metrics: Metrics) -> None:
+        self._erasure = Erasure(storage=core.storage, vault=core.vault, clock=utc_now)
+        self._days = days
+        self._events = events
+        self._metrics = metrics
+
+    async def turn(self) -> None:
+        """Erase what is old enough."""
+        count = await self._erasure.sweep(days=self._days)
+        if count:
+            self._metrics.orders_erased.inc(count)
+            self._events.info("personal_data_erased", orders=count)

@@ -194,6 +194,12 @@ class Settings(BaseSettings):
         le=100,
         description="How often a webhook is tried before it is given up; 20 tries take two to three days.",
     )
+    retention_days: int | None = Field(
+        default=None,
+        ge=1,
+        description="Days after which the personal data of an order is erased; a repetition of its transactionId is "
+        "then answered Erased. Left out: never.",
+    )
     validate_answers: bool = Field(
         default=False, description="Check every answer against the schema before it leaves. For tests and debugging."
     )

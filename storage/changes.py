@@ -26,6 +26,8 @@ from storage.commands import (
     SetRights,
     StoreSigned,
 )
+from storage.erasure import EraseOrders
+from storage.erasure_plans import erase_orders
 from storage.errors import QuantityExceeded, StepUnknown
 from storage.outbox import OutboxCommand
 from storage.outbox_plans import add_messages, plan_outbox_command
@@ -49,6 +51,7 @@ PlannedCommand = (
     | RequestApproval
     | DecideApproval
     | OutboxCommand
+    | EraseOrders
 )
 
 
@@ -81,6 +84,8 @@ def plan_command(command: PlannedCommand) -> Plan[object]:  # noqa: C901, PLR091
             return _request_approval(command)
         case DecideApproval():
             return _decide_approval(command)
+        case EraseOrders():
+            return erase_orders(command)
         case _:
             return plan_outbox_command(command)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from storage.audit import AuditQuery, SealAudit
+from storage.erasure import EraseOrders, ErasureQuery
 from storage.outbox import OutboxCommand, OutboxMessage, OutboxQuery
 from storage.records import (
     Allowance,
@@ -516,6 +517,7 @@ Command = (
     | RequestApproval
     | DecideApproval
     | OutboxCommand
+    | EraseOrders
 )
 Query = (
     LoadServer
@@ -536,4 +538,5 @@ Query = (
     | FindApproval
     | WatchContainers
     | OutboxQuery
+    | ErasureQuery
 )

@@ -61,6 +61,7 @@ from storage.commands import (
     TransferView,
     WatchContainers,
 )
+from storage.erasure import ErasableOrder, EraseOrders, FindErasable, WalkOrders
 from storage.outbox import (
     ClaimMessages,
     DropMessage,
@@ -104,6 +105,8 @@ class Storage(Protocol):
     async def execute(self, command: SettleDelivered | SettleFailed | DropMessage) -> bool: ...
     @overload
     async def execute(self, command: RetryMessages) -> int: ...
+    @overload
+    async def execute(self, command: EraseOrders) -> tuple[str, ...]: ...
     async def execute(self, command: Command) -> object:
         """Carry out one command whole or not at all; the answer is durable when it arrives.
 
@@ -157,12 +160,22 @@ class Storage(Protocol):
     async def query(self, query: LoadOutbox) -> OutboxView: ...
     @overload
     async def query(self, query: ListOutbox) -> tuple[OutboxRow, ...]: ...
+    @overload
+    async def query(self, query: FindErasable | WalkOrders) -> tuple[ErasableOrder, ...]: ...
     async def query(self, query: Query) -> object:
         """Answer one query from one consistent snapshot of what was committed."""
         ...
 
     async def ready(self) -> None:
         """Write something that changes nothing; raises when that is not possible."""
+        ...
+
+    async def forget(self, *, thorough: bool) -> None:
+        """Let no file of the database keep what was erased from its tables, as far as the database can.
+
+        `thorough` rewrites the tables; they are locked while it lasts. Backups, and what the disk itself keeps of
+        files that were shortened, are out of reach.
+        """
         ...
 
     async def close(self) -> None:

@@ -32,6 +32,8 @@ from storage.commands import (
     TransferView,
     WatchContainers,
 )
+from storage.erasure import FindErasable, WalkOrders
+from storage.erasure_plans import plan_erasure_query
 from storage.errors import NotInitialised
 from storage.outbox import ListOutbox, LoadOutbox
 from storage.outbox_plans import plan_outbox_query
@@ -93,6 +95,8 @@ def plan_query(query: Query) -> Plan[object]:  # noqa: C901, PLR0911, PLR0912 - 
             return _watch_containers(query)
         case LoadOutbox() | ListOutbox():
             return plan_outbox_query(query)
+        case FindErasable() | WalkOrders():
+            return plan_erasure_query(query)
         case _:
             return plan_audit_query(query)
 

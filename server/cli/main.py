@@ -14,6 +14,7 @@ from server.cli import (
     audit,
     backups,
     containers,
+    customers,
     demo,
     doctor,
     initialise,
@@ -53,6 +54,7 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(containers.approvals, name="approval")
 app.add_typer(journal.app, name="journal")
 app.add_typer(outbox.app, name="outbox")
+app.add_typer(customers.app, name="customer")
 opendepot.cli.add_to(app)
 containers.add_to(opendepot.cli.container.app)
 

@@ -19,6 +19,7 @@ from storage.errors import StorageClosed
 from storage.migrations import shipped_migrations
 from storage.outcomes import Outcome
 from storage.postgres.connection import Opener
+from storage.postgres.forgetting import vacuum
 from storage.postgres.migrations import migrate
 from storage.postgres.orders import OrderWriter
 from storage.postgres.running import Connection, fetch, run_plan
@@ -41,6 +42,7 @@ class PostgresStorage:
     def __init__(
         self,
         *,
+        opener: Opener,
         writing: Transactions,
         reading: Transactions,
         queue_limit: int,
@@ -48,6 +50,7 @@ class PostgresStorage:
         reader_count: int,
         order_lanes: int = ORDER_LANES,
     ) -> None:
+        self._opener = opener
         self._writing = writing
         self._reading = reading
         self._closed = False
@@ -72,6 +75,7 @@ class PostgresStorage:
         """Migrate the database and connect; raises errors of `storage.errors`."""
         await migrate(opener, shipped_migrations(sql_folder("postgres/migrations")))
         return cls(
+            opener=opener,
             writing=await opener.transactions("begin_write", size=order_lanes + CHANGE_LANES),
             reading=await opener.transactions("begin_read", size=reader_count),
             queue_limit=queue_limit,
@@ -96,6 +100,11 @@ class PostgresStorage:
         """Write something that changes nothing; raises when that is not possible."""
         self._refuse_closed()
         await self._changes.submit(lambda connection: run_plan(connection, check_write()))
+
+    async def forget(self, *, thorough: bool) -> None:
+        """Leave nothing in the files of what was erased from the tables, but for the server's own log (WAL)."""
+        self._refuse_closed()
+        await vacuum(self._opener, thorough=thorough)
 
     async def close(self) -> None:
         """Finish what waits, then let go of the database."""

@@ -83,6 +83,8 @@ class Opener:
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
         connection.execute(f"PRAGMA wal_autocheckpoint = {self.checkpoint_pages}")
+        # What is deleted or overwritten is zeroed in the file, so that erased data is gone from it.
+        connection.execute("PRAGMA secure_delete = ON")
         return connection
 
     def reader(self) -> sqlite3.Connection:

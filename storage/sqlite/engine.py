@@ -76,6 +76,11 @@ class SqliteStorage:
         self._refuse_closed()
         return await self._loop.run_in_executor(self._reading, self._read, query)
 
+    async def forget(self, *, thorough: bool) -> None:
+        """Leave nothing in the files of what was erased from the tables."""
+        self._refuse_closed()
+        await self._loop.run_in_executor(self._writing, functools.partial(self._writer.forget, thorough=thorough))
+
     async def close(self) -> None:
         """Finish what waits, then let go of the database."""
         if self._closed:

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from storage.errors import StorageError
+from storage.errors import StorageBusy, StorageError
 from storage.outcomes import Answered, Failed, Outcome, Withdrawn
 from storage.sqlite.connection import Link, typed_error
 from storage.sqlite.turns import Turn
@@ -47,6 +47,21 @@ class Writer:
     def commit(self, db: sqlite3.Connection) -> None:
         """Make what the batch wrote durable."""
         db.execute("COMMIT")
+
+    def forget(self, *, thorough: bool) -> None:
+        """Move everything from the log into the file and empty the log; `thorough`: write the file anew before.
+
+        Raises StorageBusy when a reader or another process keeps the log in use for longer than the busy time-out.
+        """
+        try:
+            db = self._link.connection()
+            if thorough:
+                db.execute("VACUUM")
+            (kept, *_) = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.Error as error:
+            raise _caused(error) from error
+        if kept:
+            raise StorageBusy("the log of the database is in use, so that it may hold what was erased; try again")
 
     def close(self) -> None:
         """Let go of the file, in a turn of our own if there is one to be had."""

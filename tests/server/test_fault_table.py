@@ -20,6 +20,7 @@ LOCAL_ONLY = {
     "VaultError",
     "AuditHeadInvalid",
     "MessageUnknown",
+    "CustomerUnknown",
     "JournalDamaged",
     "ContainerNotMarked",
     "ContextOld",

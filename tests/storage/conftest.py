@@ -25,6 +25,7 @@ from storage.commands import (
     StoreSigned,
     TransferView,
 )
+from storage.erasure import EraseOrders
 from storage.outbox import OutboxMessage
 from storage.records import (
     AuditRow,
@@ -401,6 +402,13 @@ async def prepared(storage: Storage, make: Make) -> dict[str, Command]:
         ),
         "signed": StoreSigned(serial="130-1", firm_code=10, signed=(((epoch, 1), b"one"), ((epoch, 2), b"two"))),
         "seal": seal,
+        "erase": EraseOrders(
+            order_ids=(order.order.order_id,),
+            operation="CreateOrder",
+            at=NOW,
+            audit=replace(make.audit(), action="ErasePersonalData"),
+            swept_to=order.order.order_id,
+        ),
         "told": replace(make.order(number="N-2"), messages=(make.message("K"), make.message("L"), make.message("K"))),
     }
 

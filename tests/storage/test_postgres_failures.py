@@ -21,7 +21,7 @@ from storage.commands import (
 from storage.errors import ConstraintRefused, StorageBusy, StorageError, StorageUnavailable
 from storage.postgres.transactions import Retries
 
-KINDS = ["initialise", "item", "shop", "order", "transfer", "signed", "seal", "told"]
+KINDS = ["initialise", "item", "shop", "order", "transfer", "signed", "seal", "told", "erase"]
 WAYS = {
     "instead": {"error": lambda: sql_error("53100")},
     "afterwards": {"error": lambda: sql_error("53100"), "after": True},

@@ -13,7 +13,7 @@ from storage.errors import StorageBusy, StorageError, StorageUnavailable
 from storage.sqlite.connection import Opener
 from storage.sqlite.engine import SqliteStorage
 
-KINDS = ["initialise", "item", "shop", "order", "transfer", "signed", "seal", "told"]
+KINDS = ["initialise", "item", "shop", "order", "transfer", "signed", "seal", "told", "erase"]
 
 
 @pytest.fixture
