@@ -108,6 +108,15 @@ async def test_a_row_that_was_sealed_meanwhile_is_not_sealed_again(stocked, make
     assert dump() == before
 
 
+async def test_rows_are_not_put_at_positions_that_others_have_taken(stocked, make, dump):
+    found = await stocked.query(LoadUnsealed(limit=100))
+    first, second = (make.seal(replace(found, entries=part)) for part in (found.entries[:2], found.entries[2:]))
+    assert await stocked.execute(first) == Applied()
+    before = dump()
+    assert await stocked.execute(second) == Moved()
+    assert dump() == before
+
+
 async def test_a_row_that_was_erased_between_reading_and_sealing_is_read_again(stocked, make, behind, sealer):
     command = make.seal(await stocked.query(LoadUnsealed(limit=100)))
     behind("UPDATE audit SET details = '{}', erased = (1 = 1) WHERE subject = 'acme'")
