@@ -76,10 +76,9 @@ async def _dispatcher(
 
 
 async def repeated(name: str, turn: Turn, *, seconds: float, events: EventLog) -> None:
-    """Take turns for ever; one that fails is told, and the next one comes all the same."""
+    """Take turns for ever, the first one at once; one that fails is told, and the next one comes all the same."""
     failing = False
     while True:
-        await asyncio.sleep(seconds)
         try:
             await turn()
         except StorageError as error:
@@ -92,6 +91,7 @@ async def repeated(name: str, turn: Turn, *, seconds: float, events: EventLog) -
             failing = True
         else:
             failing = False
+        await asyncio.sleep(seconds)
 
 
 class Sealing:

@@ -19,8 +19,11 @@ from checking import Receipt, Refused, Sent, broken_promises, damage
 from worlds import FIRM_CODE, OverTheWire, World, kept_world, over_collected, write_whole
 
 from containers import Container
+from licensing.audit import verify_audit
 from opendepot import AnswerInvalid, ServiceUnreachable
+from server.app import opened_core
 from server.cli.initialise import CONFIG
+from server.settings import load_settings
 
 LOST = (ServiceUnreachable, AnswerInvalid, aiohttp.ClientError)
 SERVE = "from server.cli.main import main; main()"
@@ -137,7 +140,14 @@ async def violations(
             found += await over_collected(world, asking)
     finally:
         await ended(process)
-    return found + damage(world.database, world.ledger)
+    return found + damage(world.database, world.ledger) + await _in_the_audit(world)
+
+
+async def _in_the_audit(world: World) -> list[str]:
+    """Walk the audit chain; a server that is killed may leave a tail unsealed, but nothing else."""
+    async with opened_core(load_settings(world.folder / CONFIG)) as core:
+        found = await verify_audit(core.storage, public_key=core.audit_key.public_key)
+    return [f"the audit chain: {problem.kind} at {problem.position}" for problem in found.problems]
 
 
 @dataclass
