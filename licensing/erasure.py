@@ -23,6 +23,7 @@ class Erasure:
         self._storage = storage
         self._vault = vault
         self._clock = clock
+        self._unforgotten = False
 
     async def find(
         self, *, order_id: str | None = None, order_number: str | None = None, shop: str | None = None
@@ -62,8 +63,7 @@ class Erasure:
         count = 0
         for start in range(0, len(order_ids), ORDERS_AT_ONCE):
             count += await self._erase(order_ids[start : start + ORDERS_AT_ONCE], actor)
-        if count:
-            await self._storage.forget(thorough=False)
+        await self._storage.forget(thorough=False)
         return count
 
     async def sweep(self, *, days: int) -> int:
@@ -85,8 +85,10 @@ class Erasure:
                 count += await self._erase(old, "retention", swept_to=old[-1])
             if not old or len(old) < ORDERS_AT_ONCE:
                 break
-        if count:
+        self._unforgotten = self._unforgotten or bool(count)
+        if self._unforgotten:
             await self._storage.forget(thorough=False)
+            self._unforgotten = False
         return count
 
     async def _erase(self, order_ids: list[str], actor: str, *, swept_to: str | None = None) -> int:

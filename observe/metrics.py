@@ -71,7 +71,7 @@ class Metrics:
         )
         self.outbox_deliveries = Counter(
             "opendepot_outbox_deliveries",
-            "Tries of this process to deliver, by outcome (delivered, failed, dead).",
+            "Tries of this process to deliver, by outcome (delivered, failed, dead, erased).",
             ["channel", "outcome"],
             registry=registry,
         )

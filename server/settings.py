@@ -176,7 +176,7 @@ class Settings(BaseSettings):
     webhook_url: str | None = Field(
         default=None,
         description="Where orders placed and licences collected are told to, by HTTP POST in the form of Standard "
-        "Webhooks, such as https://erp.example.com/opendepot. Left out: nowhere.",
+        "Webhooks, such as https://erp.example.com/opendepot. It holds no secret. Left out: nowhere.",
     )
     webhook_secret_file: Path | None = Field(
         default=None,
@@ -222,8 +222,13 @@ class Settings(BaseSettings):
     def _webhook_url_is_an_address(cls, value: str | None) -> str | None:
         if value is not None:
             parts = urlsplit(value)
-            if parts.scheme not in {"http", "https"} or not parts.hostname or parts.fragment or "@" in parts.netloc:
-                raise ValueError("must be http:// or https:// with a host and without a password")
+            wrong = parts.query or parts.fragment or "@" in parts.netloc
+            if parts.scheme not in {"http", "https"} or not parts.hostname or wrong:
+                # Settings are shown to workers, and so to whoever lists the processes of the machine.
+                raise ValueError(
+                    "must be http:// or https:// with a host, without query and password; "
+                    "the signature tells the receiver who sends"
+                )
         return value
 
     @field_validator("database")

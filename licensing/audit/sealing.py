@@ -14,7 +14,9 @@ from storage import Storage
 from storage.audit import AuditEntry, AuditHead, AuditLink, Lease, LoadUnsealed, SealAudit, SealedRow
 from storage.commands import Applied
 
-ROWS_AT_ONCE = 1000
+ROWS_AT_ONCE = 500
+"""A batch of so many holds up other writers for a few milliseconds, and no more."""
+
 ROWS_ON_THE_LOOP = 50
 LEASE = timedelta(seconds=10)
 

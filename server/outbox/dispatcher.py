@@ -100,15 +100,16 @@ class Dispatcher:
         seconds = self._channel.seconds
         if until is None or self._clock() + timedelta(seconds=seconds) > until:
             return  # this process was stopped for so long that another may have the message: leave it to the lease
-        outcome = await self._tried(row)
         name, message = self._channel.name, row.message
+        erased = not message.content_sealed
+        outcome = Delivered() if erased else await self._tried(row)
         if isinstance(outcome, Delivered):
             settled = await self._storage.execute(
                 SettleDelivered(message_id=message.message_id, owner=self._owner, until=until, attempts=row.attempts)
             )
-            self._metrics.outbox_deliveries.labels(name, "delivered").inc()
+            self._metrics.outbox_deliveries.labels(name, "erased" if erased else "delivered").inc()
             self._events.info(
-                "outbox_delivered",
+                "outbox_erased" if erased else "outbox_delivered",
                 channel=name,
                 message=message.message_id,
                 kind=message.kind,
@@ -119,8 +120,6 @@ class Dispatcher:
         await self._failed(row, until, outcome)
 
     async def _tried(self, row: OutboxRow) -> Delivered | Failed:
-        if not row.message.content_sealed:
-            return Delivered()  # erased while it waited: nothing is left to be sent
         try:
             content = json.loads(self._vault.open(PURPOSE, row.message.content_sealed))
         except VaultError:

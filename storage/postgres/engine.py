@@ -19,7 +19,7 @@ from storage.errors import StorageClosed
 from storage.migrations import shipped_migrations
 from storage.outcomes import Outcome
 from storage.postgres.connection import Opener
-from storage.postgres.forgetting import vacuum
+from storage.postgres.forgetting import rewrite
 from storage.postgres.migrations import migrate
 from storage.postgres.orders import OrderWriter
 from storage.postgres.running import Connection, fetch, run_plan
@@ -102,9 +102,10 @@ class PostgresStorage:
         await self._changes.submit(lambda connection: run_plan(connection, check_write()))
 
     async def forget(self, *, thorough: bool) -> None:
-        """Leave nothing in the files of what was erased from the tables, but for the server's own log (WAL)."""
+        """Where `thorough`, leave nothing in the tables' files of what was erased; else old rows go by autovacuum."""
         self._refuse_closed()
-        await vacuum(self._opener, thorough=thorough)
+        if thorough:
+            await rewrite(self._opener)
 
     async def close(self) -> None:
         """Finish what waits, then let go of the database."""

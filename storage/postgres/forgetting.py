@@ -7,16 +7,15 @@ TABLES = ("orders", "answers", "audit", "transfers", "outbox")
 """Those that hold what can be erased."""
 
 
-async def vacuum(opener: Opener, *, thorough: bool) -> None:
-    """Give the space of old versions back; `thorough`: write the tables anew, which locks each while it lasts.
+async def rewrite(opener: Opener) -> None:
+    """Write the tables anew, without old versions of rows; each is locked while it lasts.
 
     Raises errors of `storage.errors`.
     """
     connection = await opener.connect()
-    how = "VACUUM (FULL)" if thorough else "VACUUM"
     try:
         for table in TABLES:
-            await connection.execute(f"{how} {table}")
+            await connection.execute(f"VACUUM (FULL) {table}")
     except DRIVER_ERRORS as error:
         failure = typed_error(error)
     else:

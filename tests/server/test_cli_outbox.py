@@ -122,6 +122,7 @@ async def test_an_operator_lists_retries_and_drops_what_was_given_up(start, rece
         {"webhook_url": "https://erp.example.com/"},
         {"webhook_secret_file": "secret"},
         {"webhook_url": "ftp://erp.example.com/", "webhook_secret_file": "secret"},
+        {"webhook_url": "https://erp.example.com/?token=1", "webhook_secret_file": "secret"},
         {"webhook_url": "https://user:password@erp.example.com/", "webhook_secret_file": "secret"},
         {"webhook_url": "https://erp.example.com/", "webhook_secret_file": "secret", "webhook_events": ("other",)},
     ],

@@ -19,6 +19,7 @@ from webhook_receiver import SECRET, SECRET_TEXT, Receiver, started
 
 from licensing.announcing import Announcer
 from licensing.catalogue import Catalogue
+from licensing.erasure import Erasure
 from licensing.orders import Customer, OrderLine, OrderRequest, Sales
 from licensing.outbox import Outbox
 from licensing.vault import Vault
@@ -274,6 +275,22 @@ async def test_a_process_killed_after_delivery_delivers_again_under_the_same_id(
     ids = [message["id"] for message in world.receiver.arrived]
     assert ids[0] == ids[1] != ids[2]
     assert [message["number"] for message in world.receiver.arrived] == [1, 1, 2]
+
+
+async def test_a_message_whose_content_was_erased_goes_unsent(world):
+    await world.order()
+    await world.order(original="n-1")
+    dispatcher = await world.dispatcher()
+    await world.storage.execute(
+        ClaimMessages(channel="webhook", owner="one", now=NOW, until=NOW + timedelta(seconds=8), limit=9)
+    )
+    erasure = Erasure(storage=world.storage, vault=world.vault, clock=world.clock)
+    await erasure.erase(await erasure.find(order_number="n-1"))
+    world.now += timedelta(seconds=8)
+    await dispatcher.turn()
+    assert [message["data"]["orderNumber"] for message in world.receiver.arrived] == ["n-2"]
+    assert await world.waiting() == ()
+    assert [event["event"] for event in world.events()] == ["outbox_erased", "outbox_delivered"]
 
 
 async def test_a_process_that_was_stopped_until_its_claim_had_run_out_does_not_deliver(world):
