@@ -5,7 +5,7 @@ Every worker of every node tries; leases in the database let one of them do it.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import datetime
 from secrets import SystemRandom
 
@@ -23,6 +23,8 @@ SEAL_SECONDS = 1.0
 DISPATCH_SECONDS = 1.0
 SWEEP_SECONDS = 600.0
 LATE_SECONDS = 60.0
+GRACE_SECONDS = 2.0
+"""How long work that is under way may go on when the process ends."""
 
 Turn = Callable[[], Awaitable[None]]
 
@@ -43,13 +45,18 @@ async def housekeeping(settings: Settings, core: Core, application: Application)
         if settings.retention_days is not None:
             sweeping = Sweeping(core, days=settings.retention_days, events=events, metrics=application.metrics)
             works.append(("retention", sweeping.turn, SWEEP_SECONDS))
+        stop = asyncio.Event()
         tasks = [
-            asyncio.create_task(repeated(name, turn, seconds=seconds, events=events)) for name, turn, seconds in works
+            asyncio.create_task(repeated(name, turn, seconds=seconds, events=events, stop=stop))
+            for name, turn, seconds in works
         ]
         try:
             yield
         finally:
-            for task in tasks:
+            stop.set()
+            # A delivery that is cut off here arrives once more from somebody else, after its lease.
+            _, running = await asyncio.wait(tasks, timeout=GRACE_SECONDS)
+            for task in running:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
@@ -75,10 +82,10 @@ async def _dispatcher(
         )
 
 
-async def repeated(name: str, turn: Turn, *, seconds: float, events: EventLog) -> None:
-    """Take turns for ever, the first one at once; one that fails is told, and the next one comes all the same."""
+async def repeated(name: str, turn: Turn, *, seconds: float, events: EventLog, stop: asyncio.Event) -> None:
+    """Take turns until told to stop, the first one at once; one that fails is told, and the next one comes."""
     failing = False
-    while True:
+    while not stop.is_set():
         try:
             await turn()
         except StorageError as error:
@@ -91,7 +98,8 @@ async def repeated(name: str, turn: Turn, *, seconds: float, events: EventLog) -
             failing = True
         else:
             failing = False
-        await asyncio.sleep(seconds)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), seconds)
 
 
 class Sealing:

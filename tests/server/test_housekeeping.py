@@ -41,9 +41,11 @@ async def test_a_work_that_fails_goes_on_and_is_told_once_until_it_works_again(l
         if outcome is not None:
             raise outcome
 
-    task = asyncio.create_task(repeated("work", turn, seconds=0, events=events))
+    stop = asyncio.Event()
+    task = asyncio.create_task(repeated("work", turn, seconds=0, events=events, stop=stop))
     await asyncio.wait_for(done.wait(), 10)
-    task.cancel()
+    stop.set()
+    await asyncio.wait_for(task, 10)
     assert told(log) == ["work_failed"] * 3
 
 
