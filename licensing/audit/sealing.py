@@ -26,7 +26,7 @@ class Sealed:
     """What a turn of the sealer found and did.
 
     `unsealed` rows were there before it (100,000 at most are counted), the one with the lowest id from `oldest_at`;
-    `sealed` of them are in the chain now. `took_over`: this sealer did not hold the lease before.
+    `sealed` of them are in the chain now. `took_over`: another sealer held the lease before.
     """
 
     sealed: int
@@ -85,7 +85,12 @@ class Sealer:
         )
         if await self._storage.execute(command) != Applied():
             return nothing
-        return Sealed(sealed=len(rows), unsealed=found.count, oldest_at=oldest_at, took_over=found.owner != self._owner)
+        return Sealed(
+            sealed=len(rows),
+            unsealed=found.count,
+            oldest_at=oldest_at,
+            took_over=found.owner not in {None, self._owner},
+        )
 
     def _chained(self, head: AuditHead, entries: Sequence[AuditEntry]) -> tuple[SealedRow, ...]:
         rows = []

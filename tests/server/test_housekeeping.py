@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -54,7 +55,13 @@ async def test_lateness_is_told_when_it_begins_and_when_it_ends(log, events):
         at = NOW - timedelta(seconds=age)
         return Sealed(sealed=count, unsealed=unsealed, oldest_at=at, took_over=False)
 
-    turns = [sealed(0, 5, 10), sealed(0, 5, 61), sealed(0, 6, 99), sealed(5, 9, 99), sealed(4, 4, 99)]
+    turns = [
+        replace(sealed(0, 5, 10), took_over=True),
+        sealed(0, 5, 61),
+        sealed(0, 6, 99),
+        sealed(5, 9, 99),
+        sealed(4, 4, 99),
+    ]
 
     class Sealer:
         async def seal(self):
@@ -71,4 +78,4 @@ async def test_lateness_is_told_when_it_begins_and_when_it_ends(log, events):
     assert turns == []
     assert "opendepot_audit_unsealed 0.0" in metrics.exposition().decode()
     assert "opendepot_audit_sealed_total 9.0" in metrics.exposition().decode()
-    assert told(log) == ["audit_seal_late", "audit_seal_caught_up"]
+    assert told(log) == ["audit_sealer_took_over", "audit_seal_late", "audit_seal_caught_up"]
