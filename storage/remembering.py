@@ -66,7 +66,7 @@ class RememberingStorage:
         """Carry out one command; what it changes is forgotten before its answer arrives."""
         answer: Any = await self._storage.execute(command)
         if isinstance(command, AddItem | ChangeItem | AddShop | SetRights):
-            self._forget()
+            self._begin_anew()
         return answer
 
     async def query(self, query: Query) -> Any:
@@ -83,6 +83,10 @@ class RememberingStorage:
         await self._storage.ready()
         self._refuse_blind()
 
+    async def forget(self, *, thorough: bool) -> None:
+        """As the storage behind."""
+        await self._storage.forget(thorough=thorough)
+
     async def close(self) -> None:
         """Stop looking and close the storage behind."""
         if self._looking is not None:
@@ -97,7 +101,7 @@ class RememberingStorage:
         server = await self._storage.query(LoadServer())
         version = -1 if server is None else server.data_version
         if version != self._version:
-            self._forget()
+            self._begin_anew()
             self._version = version
         self._seen_at = at
         if self._blind:
@@ -141,7 +145,7 @@ class RememberingStorage:
         if self.age_seconds > BLIND_SECONDS:
             raise StorageUnavailable("the database did not tell for too long whether shops have changed; try again")
 
-    def _forget(self) -> None:
+    def _begin_anew(self) -> None:
         self._forgotten += 1
         self._shops.clear()
         self._items.clear()

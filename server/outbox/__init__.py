@@ -2,7 +2,6 @@
 
 from server.outbox.channels import Channel, Delivered, Delivery, Failed
 from server.outbox.dispatcher import Backoff, Dispatcher
-from server.outbox.webhook import WebhookChannel, read_webhook_secret
 
 __all__ = [
     "Backoff",
@@ -11,6 +10,4 @@ __all__ = [
     "Delivery",
     "Dispatcher",
     "Failed",
-    "WebhookChannel",
-    "read_webhook_secret",
 ]

@@ -11,7 +11,8 @@ from webhook_receiver import SECRET
 
 from licensing.vault import Vault
 from observe import EventLog, LogFormat, Metrics
-from server.outbox import Backoff, Dispatcher, WebhookChannel
+from server.outbox import Backoff, Dispatcher
+from server.outbox.webhook import WebhookChannel
 from storage import open_storage
 
 

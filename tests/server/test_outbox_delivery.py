@@ -25,7 +25,8 @@ from licensing.outbox import Outbox
 from licensing.vault import Vault
 from observe import EventLog, LogFormat, Metrics
 from server.errors import SettingsError
-from server.outbox import Backoff, Dispatcher, WebhookChannel, read_webhook_secret
+from server.outbox import Backoff, Dispatcher
+from server.outbox.webhook import WebhookChannel, read_webhook_secret
 from storage import open_storage
 from storage.outbox import ClaimMessages, ListOutbox, MessageState
 

@@ -1,5 +1,5 @@
 -- name: erase_order
-UPDATE orders SET customer_sealed = NULL, erased_at = :at WHERE order_id = :order_id AND erased_at IS NULL;
+UPDATE orders SET customer_sealed = NULL, customer_lookup = NULL, erased_at = :at WHERE order_id = :order_id AND erased_at IS NULL;
 
 -- name: erase_answer
 UPDATE answers

@@ -21,8 +21,8 @@ NEW_STEP = (
     "kind, digest_before, digest_after, state_after, content, signed, issued_at FROM steps WHERE kind = 'Delta'"
 )
 ANOTHER_ORDER = (
-    "INSERT INTO orders SELECT 'copy', shop_id, {transaction}, {number}, ticket_id, NULL, 0 FROM orders "
-    "WHERE order_number IS NOT NULL"
+    "INSERT INTO orders (order_id, shop_id, transaction_id, order_number, ticket_id, created_at) "
+    "SELECT 'copy', shop_id, {transaction}, {number}, ticket_id, 0 FROM orders WHERE order_number IS NOT NULL"
 )
 
 
@@ -134,6 +134,14 @@ DAMAGE: list[tuple[str, Plant]] = [
         sql(
             "UPDATE licenses SET extends_license_id = (SELECT max(license_id) FROM licenses) "
             "WHERE license_id = (SELECT min(license_id) FROM licenses)"
+        ),
+    ),
+    ("audit_chain_broken", sql("UPDATE audit_head SET position = position + 1")),
+    (
+        "outbox_row_lost",
+        sql(
+            "INSERT INTO outbox (message_id, channel, key, number, kind, content_sealed, state, attempts, due_at, created_at) "
+            "VALUES ('m', 'webhook', 'k', 1, 'order.placed', {bytes}, 'waiting', 0, 0, 0)"
         ),
     ),
     ("database_damaged", damaged_index),

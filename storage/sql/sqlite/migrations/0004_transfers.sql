@@ -1,6 +1,6 @@
 -- What the rules of items count: pieces given back and pieces of lost containers, one row for each time and licence.
 CREATE TABLE movements (
-    movement_id INTEGER PRIMARY KEY,
+    movement_id TEXT PRIMARY KEY DEFAULT (lower(hex(randomblob(16)))),
     license_id  TEXT NOT NULL REFERENCES licenses (license_id),
     serial      TEXT NOT NULL,
     kind        TEXT NOT NULL CHECK (kind IN ('Return', 'Restore')),
