@@ -56,7 +56,7 @@ def _walk(query: WalkOrders) -> Plan[tuple[ErasableOrder, ...]]:
     if after is None:
         (row,) = yield from many("swept_to", {})
         after = row["swept_to"]
-    found = yield from many("orders_after", {"after": after, "limit": query.limit})
+    found = yield from many("orders_to_walk", {"after": after, "limit": query.limit})
     return tuple(map(_order, found))
 
 

@@ -41,7 +41,7 @@ UPDATE server SET swept_to = :order_id WHERE swept_to < :order_id;
 -- name: swept_to
 SELECT swept_to FROM server;
 
--- name: orders_after
+-- name: orders_to_walk
 SELECT order_id, created_at, erased_at, customer_sealed
 FROM orders
 WHERE order_id > :after

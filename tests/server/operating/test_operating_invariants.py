@@ -140,7 +140,8 @@ DAMAGE: list[tuple[str, Plant]] = [
     (
         "outbox_row_lost",
         sql(
-            "INSERT INTO outbox (message_id, channel, key, number, kind, content_sealed, state, attempts, due_at, created_at) "
+            "INSERT INTO outbox "
+            "(message_id, channel, key, number, kind, content_sealed, state, attempts, due_at, created_at) "
             "VALUES ('m', 'webhook', 'k', 1, 'order.placed', {bytes}, 'waiting', 0, 0, 0)"
         ),
     ),
