@@ -31,7 +31,19 @@ def publish(monkeypatch: pytest.MonkeyPatch) -> Publish:
 @pytest.mark.parametrize(
     ("path", "operations"),
     [
-        ("v1/sales.wsdl", ["CreateOrder", "GetOrder", "ListItems"]),
+        (
+            "v1/sales.wsdl",
+            [
+                "CreateOrder",
+                "CreateOrders",
+                "GetOrder",
+                "FindOrders",
+                "CancelOrder",
+                "WithdrawLicense",
+                "ReplaceLicense",
+                "ListItems",
+            ],
+        ),
         ("v1/depot.wsdl", ["GetTicket", "GetLicenseUpdate", "ConfirmLicenseUpdate"]),
     ],
 )
