@@ -1,0 +1,33 @@
+"""No query of orders and licences reads a whole table: each finds its rows by an index, however many there are."""
+
+import sqlite3
+
+import pytest
+
+from storage.sqlite.statements import statements
+
+QUERIES = {
+    "families": {"license_ids": "[]"},
+    "placements_of_licenses": {"license_ids": "[]"},
+    "lines_of_orders": {"order_ids": "[]"},
+    "licenses_of_order": {"order_id": "a"},
+    "licenses_of_ticket": {"ticket_id": "a"},
+    "licenses_for_transfer": {"ticket_id": "a", "serial": "b", "firm_code": 1},
+    "order_of_license": {"license_id": "a", "shop_id": "b"},
+    "orders_after": {"shop_id": "a", "after": "", "before": "~", "limit": 5},
+    "orders_of_customer_after": {"shop_id": "a", "after": "", "before": "~", "limit": 5, "customer_lookup": b""},
+    "tickets_by_id": {"ticket_ids": "[]"},
+    "history_of_ticket": {"lookup": b""},
+}
+TABLES = {"l", "p", "o", "t", "a", "licenses", "placements", "orders", "tickets", "audit", "own", "here", "placed"}
+
+
+@pytest.mark.parametrize("name", QUERIES)
+async def test_a_query_finds_its_rows_by_an_index(storage, database, name):
+    connection = sqlite3.connect(database)
+    try:
+        plan = connection.execute(f"EXPLAIN QUERY PLAN {statements()[name]}", QUERIES[name]).fetchall()
+    finally:
+        connection.close()
+    scanned = {row[3].split()[1] for row in plan if row[3].startswith("SCAN ")}
+    assert not scanned & TABLES, plan
