@@ -1,6 +1,7 @@
 """After kill -9 under load a large database is ready again soon: the log read then is small, however large the file."""
 
 import asyncio
+import os
 import random
 import sqlite3
 import time
@@ -10,14 +11,19 @@ from pathlib import Path
 import pytest
 from filling import fill
 from killing import LOST, ended, run_and_kill, shopping, started
-from worlds import FIRM_CODE, OverTheWire, World, make_world
+from worlds import FIRM_CODE, OfTheRules, OverTheWire, World, kept_world
+
+from server.app import opened_core
 
 MOST_SECONDS = 2.0
 ROUNDS = 5
 
 
 async def filled_world(folder: Path, orders: int) -> World:
-    world = await make_world(folder)
+    """A world with so many orders; one that is there is taken as it is."""
+    world = await kept_world(folder)
+    if count_of_orders(world):
+        return world
     with closing(sqlite3.connect(world.database)) as db:
         shop_id = db.execute("SELECT shop_id FROM shops").fetchone()[0]
     await asyncio.to_thread(fill, world.database, shop_id=shop_id, item_number="A", firm_code=FIRM_CODE, orders=orders)
@@ -37,14 +43,13 @@ async def seconds_until_an_answer(world: World) -> float:
         await ended(process)
 
 
-async def killed_and_back(world: World, *, rounds: int, seed: int) -> list[float]:
-    rng = random.Random(seed)
-    taken = []
-    for number in range(rounds):
-        await run_and_kill(world, name=f"r{number}", rng=rng, collect=False)
-        if world.ledger.orders:
-            taken.append(await seconds_until_an_answer(world))
-    return taken
+async def seconds_of_the_database(world: World) -> float:
+    """The part of it that depends on the database: opening it after a kill, and the first answer."""
+    name, receipt = next(reversed(world.ledger.orders.items()))
+    began = time.monotonic()
+    async with opened_core(world.settings) as core:
+        assert await (await OfTheRules.over(core, world.api_key)).order(name) == receipt
+        return time.monotonic() - began
 
 
 def count_of_orders(world: World) -> int:
@@ -69,12 +74,27 @@ async def test_a_filled_database_is_served_again_after_a_kill(tmp_path: Path) ->
 @pytest.mark.timeout(0)
 async def test_a_million_orders_are_ready_again_within_two_seconds(tmp_path: Path, pytestconfig: pytest.Config) -> None:
     orders, seed = pytestconfig.getoption("--filled"), pytestconfig.getoption("--seed")
-    world = await filled_world(tmp_path / "depot", orders)
-    size = world.database.stat().st_size / 2**20
-    taken = await killed_and_back(world, rounds=ROUNDS, seed=seed)
+    folder = Path(pytestconfig.getoption("--state") or tmp_path) / f"filled-{orders}"
+    world = await filled_world(folder, orders)
+    before, asked = count_of_orders(world), len(world.ledger.asked)
+    rng = random.Random(seed)
+    whole, of_the_database = [], []
+    for number in range(ROUNDS):
+        await run_and_kill(world, name=f"{before}-{number}a", rng=rng, collect=False)
+        if world.ledger.orders:
+            of_the_database.append(await seconds_of_the_database(world))
+        await run_and_kill(world, name=f"{before}-{number}b", rng=rng, collect=False)
+        if world.ledger.orders:
+            whole.append(await seconds_until_an_answer(world))
+    size, busy = world.database.stat().st_size / 2**20, os.getloadavg()[0]
     print(
-        f"{orders} orders, {size:.0f} MiB, seed {seed}: ready after kill -9 within "
-        f"{', '.join(f'{seconds:.2f}' for seconds in taken)} s"
+        f"{before} orders, {size:.0f} MiB, seed {seed}, load average {busy:.0f}: ready after kill -9 within "
+        f"{_listed(whole)} s, of which the database {_listed(of_the_database)} s"
     )
-    assert count_of_orders(world) <= orders + len(world.ledger.asked)
-    assert max(taken) <= MOST_SECONDS
+    assert before <= count_of_orders(world) <= before + len(world.ledger.asked) - asked
+    assert max(of_the_database) <= MOST_SECONDS
+    assert max(whole) <= MOST_SECONDS, "the database was open in time: is the machine busy with something else?"
+
+
+def _listed(seconds: list[float]) -> str:
+    return ", ".join(f"{value:.2f}" for value in seconds)
