@@ -27,7 +27,8 @@ class Turn:
         """Raises StorageUnavailable when the file cannot be made. `seconds`: how long a turn is waited for."""
         self._seconds = seconds
         # Never the database itself: closing any descriptor of it would drop SQLite's own locks.
-        path = database.with_name(f"{database.name}-turn")
+        real = database.resolve()  # by whatever name it was opened, the turn is the same
+        path = real.with_name(f"{real.name}-turn")
         try:
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, OWNER_ONLY)
         except OSError as error:

@@ -79,6 +79,16 @@ def test_a_turn_waits_for_the_one_before_it(tmp_path):
         turn.close()
 
 
+def test_another_name_of_the_same_file_has_the_same_turn(tmp_path):
+    (tmp_path / "depot.db").touch()
+    (tmp_path / "other.db").symlink_to(tmp_path / "depot.db")
+    one, two = Turn(tmp_path / "depot.db", seconds=0), Turn(tmp_path / "other.db", seconds=0)
+    with one.held(), pytest.raises(StorageBusy), two.held():
+        pass
+    one.close()
+    two.close()
+
+
 def test_a_folder_that_is_missing_is_told(tmp_path):
     with pytest.raises(StorageUnavailable, match=r"depot\.db-turn"):
         Turn(tmp_path / "missing" / "depot.db", seconds=1)
