@@ -1,6 +1,5 @@
 """Checks of what stands around the data: files and their rights, keys, certificates, room on the disk, limits."""
 
-import resource
 import shutil
 import stat
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from cryptography import x509
 from containers import ContainerError, SoftwareBox
 from licensing.vault import Vault
 from server.errors import SettingsError
-from server.operating.report import Finding, ok, problem, warning
+from server.operating.report import Finding, Level, ok, problem, warning
 from server.settings import Settings, read_secret
 from server.tls import tls_context
 from storage import sqlite_path
@@ -181,6 +180,10 @@ def _room(here: Installation) -> Iterator[Finding]:
 
 
 def _descriptors(here: Installation) -> Finding:
+    try:
+        import resource  # noqa: PLC0415 - not every system has it
+    except ModuleNotFoundError:
+        return Finding(check="open_files", level=Level.NOT_APPLICABLE, message="this system tells no limit")
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = here.settings.max_connections + OTHER_FILES
     if soft != resource.RLIM_INFINITY and soft < needed:
