@@ -3,6 +3,7 @@
 Tickets, keys and personal data never stand in an event; a ticket is named by its last five symbols at most.
 """
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -30,7 +31,9 @@ class EventLog:
 
         renderer: structlog.typing.Processor
         if format is LogFormat.JSON:
-            renderer = structlog.processors.JSONRenderer(sort_keys=False)
+            # `json.dumps` would make an encoder for each event.
+            encode = json.JSONEncoder(default=repr).encode
+            renderer = structlog.processors.JSONRenderer(serializer=lambda event, **_: encode(event))
         else:
             renderer = structlog.dev.ConsoleRenderer(colors=stream.isatty(), timestamp_key="time", sort_keys=False)
         self._logger: structlog.BoundLogger = structlog.wrap_logger(
@@ -38,7 +41,8 @@ class EventLog:
             processors=[structlog.processors.add_log_level, stamp, structlog.processors.format_exc_info, renderer],
             wrapper_class=structlog.BoundLogger,
             context_class=dict,
-        )
+            # Bound once: what `wrap_logger` gives binds itself anew for each event.
+        ).bind()
 
     def info(self, event: str, **fields: object) -> None:
         """Write an event of the ordinary course."""

@@ -113,26 +113,32 @@ def compile_decoder(type_: ComplexType, messages: ModuleType) -> Decode:
         )
         for field in type_.fields
     )
-    singles = tuple((fill, convert) for fill, convert, _, _, _ in steps)
-    # A valid element with as many children as there are fields has each once, in their order, so no tag is asked for.
-    whole = -1 if any(field.many for field in type_.fields) else len(steps)
-
-    def decode(element: etree._Element) -> Any:
-        children, message = element[:], _empty(message_class)
-        if len(children) == whole:
-            for (fill, convert), child in zip(singles, children, strict=True):
-                fill(message, convert(child))
-        else:
-            _fill(message, children, steps)
-        return message
-
+    names: dict[str, Any] = {"empty": object.__new__, "message_class": message_class, "walk": _walk, "steps": steps}
+    lines = ["def decode(element):", " children, message = element[:], empty(message_class)"]
+    if steps and not any(field.many for field in type_.fields):
+        # A valid element with as many children as fields has each once, in their order, so no tag is asked for.
+        children = [f"child_{place}" for place in range(len(steps))]
+        lines += [f" if len(children) == {len(steps)}:", f"  {', '.join(children)}, = children"]
+        for child, (fill, convert, _, _, _) in zip(children, steps, strict=True):
+            names |= {f"fill_{child}": fill, f"read_{child}": convert}
+            value = f"{child}.text or ''" if convert is _text else f"read_{child}({child})"
+            lines.append(f"  fill_{child}(message, {value})")
+        lines.append("  return message")
+    lines += [" walk(message, children, steps)", " return message"]
+    decode: Decode = _compiled("decode", lines, names)
     return decode
 
 
-_empty = object.__new__
+def _compiled(name: str, lines: list[str], names: dict[str, Any]) -> Any:
+    """Compile a function from a text, as dataclasses do: a loop over the fields would take twice as long.
+
+    The text holds names of the contract, which are letters and digits.
+    """
+    exec("\n".join(lines), names)  # noqa: S102  see above
+    return names[name]
 
 
-def _fill(message: Any, children: list[etree._Element], steps: tuple[_Step, ...]) -> None:
+def _walk(message: Any, children: list[etree._Element], steps: tuple[_Step, ...]) -> None:
     """Walk a valid sequence; a tag is asked for only where something else could stand."""
     at, count, last = 0, len(children), steps[-1]
     for step in steps:
@@ -171,9 +177,7 @@ def _message_class(type_: ComplexType, messages: ModuleType) -> type[Any]:
 def compile_encoder(type_: ComplexType, *, prefix: str) -> Encode:
     """Make the function that appends the content of an element of `type_`, its tags under `prefix`.
 
-    It is compiled from a text, as dataclasses compile theirs: calls for each field would take twice as long. The text
-    holds names of the contract, which are letters and digits. The function raises ValueError for a text that XML
-    cannot carry and for a time without a zone.
+    The function raises ValueError for a text that XML cannot carry and for a time without a zone.
     """
     lines = ["def encode(message, out):"]
     names: dict[str, Any] = {f"write_{kind}": convert for kind, convert in _ENCODERS.items()}
@@ -189,6 +193,5 @@ def compile_encoder(type_: ComplexType, *, prefix: str) -> Encode:
         else:
             lines += [f" value = message.{field.attribute}", " if value is not None:"]
         lines += [f"  {line}" for line in one]
-    exec("\n".join(lines), names)  # noqa: S102  see above
-    encode: Encode = names["encode"]
+    encode: Encode = _compiled("encode", lines, names)
     return encode

@@ -44,7 +44,8 @@ def parse(data: bytes, *, limits: Limits, charset: str | None = None) -> etree._
         message = _FINDINGS.get(error.code, "The document is not well-formed XML.")
         raise XmlRefused("Malformed", message, line=line, column=column) from None
     # No document is deeper than it has start tags. In a plain one each `<` is that of a tag, and `</` that of an end.
-    if not plain or text.count(b"<") - text.count(b"</") > limits.depth:
+    # All elements around the innermost have both, so that twice the depth must be there.
+    if not plain or ((tags := text.count(b"<")) > 2 * limits.depth and tags - text.count(b"</") > limits.depth):
         inspect(root, limits=limits)
     return root
 

@@ -137,6 +137,13 @@ def test_the_depth_test_follows_the_limits_given(refusal: Refusal, nested: Calla
         assert refusal(nested(depth + 1), limits=Limits(depth=depth)).code in {"TooComplex", "Malformed"}
 
 
+def test_an_element_that_is_its_own_end_counts_in_the_depth(refusal: Refusal) -> None:
+    for depth in (1, 2, 31):
+        data = b"<a>" * depth + b"<b/>" + b"</a>" * depth
+        assert parse(data, limits=Limits(depth=depth + 1)).tag == "a"
+        assert refusal(data, limits=Limits(depth=depth)).code == "TooComplex"
+
+
 def test_a_tree_with_a_document_type_is_refused_even_after_the_parse() -> None:
     root = etree.fromstring(b"<!DOCTYPE a><a/>")
     with pytest.raises(XmlRefused) as caught:
