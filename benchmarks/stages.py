@@ -9,6 +9,7 @@ import asyncio
 import importlib.metadata
 import io
 import itertools
+import sys
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -131,9 +132,9 @@ def _http(body: bytes, answer: bytes) -> Callable[[], object]:
         f"POST /v1/sales HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nContent-Type: {CONTENT_TYPE}\r\n"
         f"SOAPAction: {SOAP_ACTION}\r\nContent-Length: {len(body)}\r\n\r\n"
     ).encode()
-    keeper = Keeper(
-        _Answering(answer), limits=ConnectionLimits(), clock=lambda: datetime.now(UTC), monotonic=time.monotonic
-    )
+    # One connection takes all requests of all rounds.
+    limits = ConnectionLimits(requests=sys.maxsize)
+    keeper = Keeper(_Answering(answer), limits=limits, clock=lambda: datetime.now(UTC), monotonic=time.monotonic)
     connection = Connection(keeper, address="127.0.0.1")
     with asyncio.Runner() as runner:
         runner.run(_opened(connection))

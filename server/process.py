@@ -21,8 +21,8 @@ def run_loop(work: Coroutine[Any, Any, None]) -> None:
 def settle() -> None:
     """Tell the garbage collector, once all is set up, that what there is will stay, and to look less often.
 
-    A request makes many objects and hardly a cycle; looking at all contracts again for each few hundred of them costs
-    several percent.
+    A request makes many objects and hardly a cycle, so looking at all contracts again for each few hundred of them
+    finds nothing.
     """
     gc.collect()
     gc.freeze()
