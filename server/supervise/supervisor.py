@@ -211,6 +211,8 @@ class Supervisor:
                 delay, self._backoffs[slot] = self._backoffs.get(slot, Backoff()).after(lived_seconds=0.0)
                 self._events.warning("worker_not_started", worker=slot, again_in_seconds=delay, reason=str(error))
                 continue
+            if self._stop.is_set():
+                return
             if self._workers.get(slot) is not dead:
                 await self._end(worker, last=False, seconds=self._settings.drain_seconds + MARGIN_SECONDS)
             elif worker.gone.is_set():

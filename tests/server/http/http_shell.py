@@ -151,7 +151,9 @@ async def listening(
     proxied_from: Callable[[str], bool] | None = None,
     host: str = "127.0.0.1",
 ) -> AsyncIterator[Listening]:
-    keeper = Keeper(recorder, limits=limits or ConnectionLimits(), clock=lambda: NOW, monotonic=time.monotonic)
+    # Here time is the machine's own, which may be busy with others: nobody is to be too slow unless that is tested.
+    limits = limits or ConnectionLimits(header_seconds=PATIENCE, body_seconds=PATIENCE)
+    keeper = Keeper(recorder, limits=limits, clock=lambda: NOW, monotonic=time.monotonic)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.create_server((host, 0), family=family, backlog=512) as entrance:
         acceptor = Acceptor(Entrance(listening=entrance, proxied_from=proxied_from), keeper)
