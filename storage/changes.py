@@ -9,6 +9,7 @@ from storage import rows
 from storage.audit import SealAudit
 from storage.audit_plans import seal_audit
 from storage.commands import (
+    AddAdministrator,
     AddItem,
     AddShop,
     AlreadyAnswered,
@@ -23,7 +24,9 @@ from storage.commands import (
     OrderNumberTaken,
     RaiseEpoch,
     RequestApproval,
+    SetAccessPolicy,
     SetRights,
+    StoreFilters,
     StoreSigned,
 )
 from storage.erasure import EraseOrders
@@ -42,6 +45,9 @@ PlannedCommand = (
     | ChangeItem
     | AddShop
     | SetRights
+    | SetAccessPolicy
+    | AddAdministrator
+    | StoreFilters
     | ChangeLicenses
     | ApplyTransfer
     | StoreSigned
@@ -70,6 +76,12 @@ def plan_command(command: PlannedCommand) -> Plan[object]:  # noqa: C901, PLR091
             return _set_rights(command)
         case ChangeLicenses():
             return _change_licenses(command)
+        case SetAccessPolicy():
+            return _set_access_policy(command)
+        case AddAdministrator():
+            return _add_administrator(command)
+        case StoreFilters():
+            return _store_filters(command)
         case ApplyTransfer():
             return _apply_transfer(command)
         case StoreSigned():
@@ -137,6 +149,15 @@ def _set_rights(command: SetRights) -> Plan[bool]:
     return True
 
 
+def _set_access_policy(command: SetAccessPolicy) -> Plan[bool]:
+    parameters: rows.Parameters = {"name": command.name, "access_policy": command.policy.value}
+    if (yield from written("set_access_policy", parameters)) == 0:
+        return False
+    yield from written("raise_data_version", {})
+    yield from written("add_audit", rows.flat(command.audit))
+    return True
+
+
 def _change_licenses(command: ChangeLicenses) -> Plan[Applied | AlreadyAnswered]:
     answer = rows.flat(command.answer)
     if (yield from written("answer_once", answer)) == 0:
@@ -172,6 +193,22 @@ def _put_placements(changed: Sequence[Placement], *, statement: str = "put_place
         fitting = yield from written_each(statement, list(map(rows.flat, placements)))
         if fitting != len(placements):
             raise QuantityExceeded("a placement would exceed the quantity of its licence; read again and decide again")
+
+
+def _add_administrator(command: AddAdministrator) -> Plan[bool]:
+    if (yield from written("add_administrator", rows.flat(command.administrator))) == 0:
+        return False
+    yield from written("add_audit", rows.flat(command.audit))
+    return True
+
+
+def _store_filters(command: StoreFilters) -> Plan[Applied]:
+    # The server's row comes first: two edits wait for each other there, so the second sees what the first has written.
+    yield from written("raise_data_version", {})
+    if (yield from written("add_filter_document", rows.flat(command.document))) == 0:
+        raise Withdrawn(Moved())
+    yield from written("add_audit", rows.flat(command.audit))
+    return Applied()
 
 
 def _apply_transfer(command: ApplyTransfer) -> Plan[Applied]:

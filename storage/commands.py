@@ -12,6 +12,8 @@ from storage.audit import AuditQuery, SealAudit
 from storage.erasure import EraseOrders, ErasureQuery
 from storage.outbox import OutboxCommand, OutboxMessage, OutboxQuery
 from storage.records import (
+    AccessPolicy,
+    Administrator,
     Allowance,
     Approval,
     AuditRow,
@@ -19,6 +21,7 @@ from storage.records import (
     ContextRow,
     Counter,
     Credential,
+    FilterDocument,
     Item,
     License,
     LicenseUse,
@@ -80,6 +83,34 @@ class SetRights:
 
     name: str
     rights: str
+    audit: AuditRow
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SetAccessPolicy:
+    """Say what proves that a request comes from the shop of this name. Answered False when there is none."""
+
+    name: str
+    policy: AccessPolicy
+    audit: AuditRow
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AddAdministrator:
+    """Let somebody use the Admin interface. Answered True, or False when the name exists."""
+
+    administrator: Administrator
+    audit: AuditRow
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoreFilters:
+    """Put a document of filter rules in force.
+
+    Written only if `document.version` is the one after the newest; otherwise answered `Moved`.
+    """
+
+    document: FilterDocument
     audit: AuditRow
 
 
@@ -309,6 +340,42 @@ class FindShop:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class FindAdministrator:
+    """The administrator that a credential's keyed hash belongs to, or None."""
+
+    lookup: bytes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LoadFilters:
+    """All that access is decided by, read as one snapshot."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FiltersView:
+    """The answer to `LoadFilters`: the newest document, None before the first, and all shops, by name."""
+
+    data_version: int
+    document: FilterDocument | None
+    shops: tuple[Shop, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FindFilters:
+    """The document of filter rules of this version, or None."""
+
+    version: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ListFilters:
+    """Up to `limit` documents of filter rules with a version below `before`, the newest first."""
+
+    before: int
+    limit: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ListItems:
     """Up to `limit` active items whose number sorts after `after`, sorted by number."""
 
@@ -518,6 +585,9 @@ Command = (
     | DecideApproval
     | OutboxCommand
     | EraseOrders
+    | SetAccessPolicy
+    | AddAdministrator
+    | StoreFilters
 )
 Query = (
     LoadServer
@@ -539,4 +609,8 @@ Query = (
     | WatchContainers
     | OutboxQuery
     | ErasureQuery
+    | FindAdministrator
+    | LoadFilters
+    | FindFilters
+    | ListFilters
 )

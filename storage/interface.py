@@ -16,6 +16,7 @@ from storage.audit import (
     WalkAudit,
 )
 from storage.commands import (
+    AddAdministrator,
     AddItem,
     AddShop,
     AlreadyAnswered,
@@ -29,8 +30,11 @@ from storage.commands import (
     ContainerChanges,
     ContainerHistory,
     DecideApproval,
+    FiltersView,
+    FindAdministrator,
     FindApproval,
     FindContainer,
+    FindFilters,
     FindHistory,
     FindItem,
     FindOrder,
@@ -39,7 +43,9 @@ from storage.commands import (
     FindTickets,
     InitialiseServer,
     ListApprovals,
+    ListFilters,
     ListItems,
+    LoadFilters,
     LoadServer,
     LoadTransfer,
     Moved,
@@ -53,7 +59,9 @@ from storage.commands import (
     Query,
     RaiseEpoch,
     RequestApproval,
+    SetAccessPolicy,
     SetRights,
+    StoreFilters,
     StoreSigned,
     TicketTrace,
     TicketView,
@@ -73,7 +81,7 @@ from storage.outbox import (
     SettleDelivered,
     SettleFailed,
 )
-from storage.records import Approval, AuditRow, Item, ServerRow, Shop
+from storage.records import Administrator, Approval, AuditRow, FilterDocument, Item, ServerRow, Shop
 
 
 class Storage(Protocol):
@@ -82,13 +90,15 @@ class Storage(Protocol):
     @overload
     async def execute(self, command: InitialiseServer) -> ServerRow: ...
     @overload
-    async def execute(self, command: AddItem | ChangeItem | AddShop | SetRights) -> bool: ...
+    async def execute(
+        self, command: AddItem | ChangeItem | AddShop | SetRights | SetAccessPolicy | AddAdministrator
+    ) -> bool: ...
     @overload
     async def execute(self, command: PlaceOrder) -> Placed | AlreadyAnswered | OrderNumberTaken: ...
     @overload
     async def execute(self, command: ChangeLicenses) -> Applied | AlreadyAnswered | OrderNumberTaken | Moved: ...
     @overload
-    async def execute(self, command: ApplyTransfer) -> Applied | Moved: ...
+    async def execute(self, command: ApplyTransfer | StoreFilters) -> Applied | Moved: ...
     @overload
     async def execute(self, command: StoreSigned) -> tuple[bytes, ...]: ...
     @overload
@@ -122,6 +132,14 @@ class Storage(Protocol):
     async def query(self, query: PrepareChange) -> ChangePreparation: ...
     @overload
     async def query(self, query: FindShop) -> Shop | None: ...
+    @overload
+    async def query(self, query: FindAdministrator) -> Administrator | None: ...
+    @overload
+    async def query(self, query: LoadFilters) -> FiltersView: ...
+    @overload
+    async def query(self, query: FindFilters) -> FilterDocument | None: ...
+    @overload
+    async def query(self, query: ListFilters) -> tuple[FilterDocument, ...]: ...
     @overload
     async def query(self, query: ListItems) -> tuple[Item, ...]: ...
     @overload

@@ -9,8 +9,11 @@ from storage.commands import (
     ContainerChanges,
     ContainerHistory,
     Family,
+    FiltersView,
+    FindAdministrator,
     FindApproval,
     FindContainer,
+    FindFilters,
     FindHistory,
     FindItem,
     FindOrder,
@@ -18,7 +21,9 @@ from storage.commands import (
     FindShop,
     FindTickets,
     ListApprovals,
+    ListFilters,
     ListItems,
+    LoadFilters,
     LoadServer,
     LoadTransfer,
     OrderPreparation,
@@ -39,12 +44,14 @@ from storage.outbox import ListOutbox, LoadOutbox
 from storage.outbox_plans import plan_outbox_query
 from storage.plans import Plan, many, one
 from storage.records import (
+    Administrator,
     Allowance,
     Approval,
     AuditRow,
     ContainerRow,
     ContextRow,
     Counter,
+    FilterDocument,
     Item,
     LicenseUse,
     ServerRow,
@@ -69,6 +76,14 @@ def plan_query(query: Query) -> Plan[object]:  # noqa: C901, PLR0911, PLR0912 - 
             return _prepare_change(query)
         case FindShop():
             return _find_shop(query)
+        case FindAdministrator():
+            return _find_administrator(query)
+        case LoadFilters():
+            return _load_filters()
+        case FindFilters():
+            return _find_filters(query)
+        case ListFilters():
+            return _list_filters(query)
         case ListItems():
             return _list_items(query)
         case FindItem():
@@ -185,6 +200,32 @@ def _by_generation(use: LicenseUse) -> tuple[bool, int]:
 def _find_shop(query: FindShop) -> Plan[Shop | None]:
     row = yield from one("shop_by_credential", {"lookup": query.lookup})
     return None if row is None else rows.shop(row)
+
+
+def _find_administrator(query: FindAdministrator) -> Plan[Administrator | None]:
+    row = yield from one("administrator_by_credential", {"lookup": query.lookup})
+    return None if row is None else rows.administrator(row)
+
+
+def _load_filters() -> Plan[FiltersView]:
+    (server,) = yield from many("server", {})
+    document = yield from one("newest_filter_document", {})
+    shops = yield from many("all_shops", {})
+    return FiltersView(
+        data_version=server["data_version"],
+        document=None if document is None else rows.filter_document(document),
+        shops=tuple(map(rows.shop, shops)),
+    )
+
+
+def _find_filters(query: FindFilters) -> Plan[FilterDocument | None]:
+    row = yield from one("filter_document", {"version": query.version})
+    return None if row is None else rows.filter_document(row)
+
+
+def _list_filters(query: ListFilters) -> Plan[tuple[FilterDocument, ...]]:
+    found = yield from many("filter_documents_before", {"before": query.before, "limit": query.limit})
+    return tuple(map(rows.filter_document, found))
 
 
 def _list_items(query: ListItems) -> Plan[tuple[Item, ...]]:

@@ -26,13 +26,22 @@ class ServerRow:
     """What holds for the whole server.
 
     `current_epoch` is in milliseconds of a wall clock (transfer protocol, section 1); `key_fingerprint` tells whether
-    the keys at hand are those that sealed the data; `data_version` rises with every change of items, shops and
-    credentials.
+    the keys at hand are those that sealed the data; `data_version` rises with every change of items, shops,
+    credentials and IP filters.
     """
 
     current_epoch: int
     key_fingerprint: bytes
     data_version: int
+
+
+class AccessPolicy(StrEnum):
+    """What proves that a request comes from a shop: its address, its credential, both, or either."""
+
+    IP = "ip"
+    CREDENTIAL = "credential"
+    IP_AND_CREDENTIAL = "ip AND credential"
+    IP_OR_CREDENTIAL = "ip OR credential"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,6 +53,32 @@ class Shop:
     active: bool
     created_at: datetime
     rights: str = ""
+    access_policy: AccessPolicy = AccessPolicy.CREDENTIAL
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Administrator:
+    """Who may use the Admin interface; `lookup` is the keyed hash of the API key."""
+
+    name: str
+    lookup: bytes
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FilterDocument:
+    """All rules about client addresses that stand in the database, as one text, and the edit that made it.
+
+    `version` rises by one with each edit; `rules` is the text of a rule file (`ipfilters.read_rules`); `diff` shows
+    what the edit changed.
+    """
+
+    version: int
+    rules: str
+    author: str
+    written_at: datetime
+    comment: str
+    diff: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -21,6 +21,7 @@ from storage.commands import (
     OrderPreparation,
     PrepareOrder,
     Query,
+    SetAccessPolicy,
     SetRights,
 )
 from storage.errors import StorageError, StorageUnavailable
@@ -65,7 +66,7 @@ class RememberingStorage:
     async def execute(self, command: Command) -> Any:
         """Carry out one command; what it changes is forgotten before its answer arrives."""
         answer: Any = await self._storage.execute(command)
-        if isinstance(command, AddItem | ChangeItem | AddShop | SetRights):
+        if isinstance(command, AddItem | ChangeItem | AddShop | SetRights | SetAccessPolicy):
             self._begin_anew()
         return answer
 

@@ -5,6 +5,8 @@ from typing import Any, Protocol
 
 from storage.outbox import OutboxMessage
 from storage.records import (
+    AccessPolicy,
+    Administrator,
     Allowance,
     Approval,
     AuditRow,
@@ -12,6 +14,7 @@ from storage.records import (
     ContextRow,
     Counter,
     Credential,
+    FilterDocument,
     Item,
     License,
     LicenseUse,
@@ -46,6 +49,8 @@ Flat = (
     | Movement
     | Order
     | OutboxMessage
+    | Administrator
+    | FilterDocument
     | Placement
     | Shop
     | StoredAnswer
@@ -167,6 +172,24 @@ def shop(row: Row) -> Shop:
         active=bool(row["active"]),
         created_at=to_time(row["created_at"]),
         rights=row["rights"],
+        access_policy=AccessPolicy(row["access_policy"]),
+    )
+
+
+def administrator(row: Row) -> Administrator:
+    """An administrator."""
+    return Administrator(name=row["name"], lookup=row["lookup"], created_at=to_time(row["created_at"]))
+
+
+def filter_document(row: Row) -> FilterDocument:
+    """A document of filter rules."""
+    return FilterDocument(
+        version=row["version"],
+        rules=row["rules"],
+        author=row["author"],
+        written_at=to_time(row["written_at"]),
+        comment=row["comment"],
+        diff=row["diff"],
     )
 
 

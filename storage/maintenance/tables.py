@@ -60,7 +60,7 @@ TABLES: tuple[Table, ...] = (
         sealed_audit_id=Kind.AUDIT_ID,
         swept_to=_T,
     ),
-    _table("shops", "shop_id", shop_id=_T, name=_T, active=_F, created_at=_N, rights=_T),
+    _table("shops", "shop_id", shop_id=_T, name=_T, active=_F, created_at=_N, rights=_T, access_policy=_T),
     _table(
         "credentials",
         "credential_id",
@@ -233,6 +233,17 @@ TABLES: tuple[Table, ...] = (
         reason=_T,
     ),
     _table("blocked_containers", "serial", serial=_T, reason=_T, blocked_at=_N),
+    _table(
+        "filter_documents",
+        "version",
+        version=_N,
+        rules=_T,
+        author=_T,
+        written_at=_N,
+        comment=_T,
+        diff=_T,
+    ),
+    _table("administrators", "name", name=_T, lookup=_B, created_at=_N, revoked_at=_N),
     _table("outbox_keys", "channel key", channel=_T, key=_T, last=_N),
     _table(
         "outbox",

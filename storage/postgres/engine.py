@@ -8,7 +8,10 @@ from storage.commands import (
     ApplyTransfer,
     ChangeLicenses,
     Command,
+    FindAdministrator,
+    FindFilters,
     FindShop,
+    ListFilters,
     ListItems,
     LoadServer,
     PlaceOrder,
@@ -30,7 +33,7 @@ from storage.waiting import WaitingLine
 
 ORDER_LANES = 2
 CHANGE_LANES = 4
-ONE_STATEMENT = (LoadServer, FindShop, ListItems)
+ONE_STATEMENT = (LoadServer, FindShop, FindAdministrator, FindFilters, ListFilters, ListItems)
 
 
 class PostgresStorage:

@@ -20,8 +20,8 @@ ORDER BY item_number
 LIMIT :limit;
 
 -- name: add_shop
-INSERT INTO shops (shop_id, name, active, created_at, rights)
-VALUES (:shop_id, :name, :active, :created_at, :rights)
+INSERT INTO shops (shop_id, name, active, created_at, rights, access_policy)
+VALUES (:shop_id, :name, :active, :created_at, :rights, :access_policy)
 ON CONFLICT (name) DO NOTHING;
 
 -- name: add_credential
@@ -29,7 +29,7 @@ INSERT INTO credentials (credential_id, shop_id, kind, lookup, created_at)
 VALUES (:credential_id, :shop_id, :kind, :lookup, :created_at);
 
 -- name: shop_by_credential
-SELECT s.shop_id, s.name, s.active, s.created_at, s.rights
+SELECT s.shop_id, s.name, s.active, s.created_at, s.rights, s.access_policy
 FROM credentials AS c
 JOIN shops AS s ON s.shop_id = c.shop_id
 WHERE c.lookup = :lookup AND c.revoked_at IS NULL AND s.active;

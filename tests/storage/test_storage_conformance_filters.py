@@ -1,0 +1,114 @@
+"""What every storage must do: documents of filter rules, access policies, administrators."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from storage.commands import (
+    AddAdministrator,
+    Applied,
+    FindAdministrator,
+    FindFilters,
+    FindShop,
+    ListFilters,
+    LoadFilters,
+    LoadServer,
+    Moved,
+    SetAccessPolicy,
+    StoreFilters,
+)
+from storage.errors import ConstraintRefused
+from storage.records import AccessPolicy, Administrator, FilterDocument
+
+
+@pytest.fixture
+def store(make):
+    def command(version: int, rules: str = "format = 1\n") -> StoreFilters:
+        document = FilterDocument(
+            version=version, rules=rules, author="ops", written_at=make.now, comment="why", diff=f"+{rules}"
+        )
+        return StoreFilters(document=document, audit=make.audit())
+
+    return command
+
+
+async def test_documents_of_filters_follow_each_other_and_none_is_changed(storage, store, dump):
+    assert (await storage.query(LoadFilters())).document is None
+    documents = [store(version, f"rules {version}") for version in (1, 2, 3)]
+    assert [await storage.execute(command) for command in documents] == [Applied()] * 3
+    assert (await storage.query(LoadFilters())).document == documents[-1].document
+    before = dump()
+    for version in (0, 1, 3, 5):
+        assert await storage.execute(store(version, "other")) == Moved()
+    assert dump() == before
+
+
+async def test_a_document_is_found_by_version_and_the_history_comes_in_pages(storage, store):
+    documents = [store(version) for version in range(1, 6)]
+    for command in documents:
+        await storage.execute(command)
+    assert await storage.query(FindFilters(version=2)) == documents[1].document
+    assert await storage.query(FindFilters(version=6)) is None
+    page = await storage.query(ListFilters(before=2**62, limit=2))
+    rest = await storage.query(ListFilters(before=page[-1].version, limit=10))
+    assert [document.version for document in (*page, *rest)] == [5, 4, 3, 2, 1]
+
+
+async def test_of_edits_at_once_one_is_written(storage, store):
+    answers = await asyncio.gather(*(storage.execute(store(1, f"rules {number}")) for number in range(20)))
+    assert sorted(type(answer).__name__ for answer in answers) == ["Applied"] + ["Moved"] * 19
+    (document,) = await storage.query(ListFilters(before=2**62, limit=9))
+    winner = answers.index(Applied())
+    assert document.rules == f"rules {winner}"
+
+
+async def test_the_data_version_rises_with_filters_and_policies_only_when_something_changed(storage, store, make):
+    start = (await storage.execute(make.initialise())).data_version
+    await storage.execute(make.shop())
+    policy = SetAccessPolicy(name="acme", policy=AccessPolicy.IP, audit=make.audit())
+    versions = []
+    for command in (store(1), store(1), policy, replace(policy, name="nobody")):
+        await storage.execute(command)
+        versions.append((await storage.query(LoadServer())).data_version - start - 1)
+    assert versions == [1, 1, 2, 2]
+    assert (await storage.query(LoadFilters())).data_version == start + 3
+
+
+@pytest.mark.parametrize("policy", list(AccessPolicy))
+async def test_a_shop_starts_with_the_credential_and_keeps_the_policy_that_it_is_given(storage, make, policy):
+    await storage.execute(make.shop())
+    assert (await storage.query(FindShop(lookup=b"key of acme"))).access_policy is AccessPolicy.CREDENTIAL
+    assert await storage.execute(SetAccessPolicy(name="acme", policy=policy, audit=make.audit())) is True
+    found = await storage.query(FindShop(lookup=b"key of acme"))
+    assert found.access_policy is policy
+    assert (await storage.query(LoadFilters())).shops == (found,)
+
+
+async def test_a_policy_for_nobody_is_answered_false_and_leaves_nothing(storage, make, dump):
+    before = dump()
+    command = SetAccessPolicy(name="nobody", policy=AccessPolicy.IP, audit=make.audit())
+    assert await storage.execute(command) is False
+    assert dump() == before
+
+
+async def test_all_shops_are_loaded_by_name_with_inactive_ones(storage, make):
+    for name in ("b", "a", "c"):
+        await storage.execute(make.shop(name, active=name != "c"))
+    assert [(shop.name, shop.active) for shop in (await storage.query(LoadFilters())).shops] == [
+        ("a", True),
+        ("b", True),
+        ("c", False),
+    ]
+
+
+async def test_an_administrator_exists_once_and_is_found_by_the_credential(storage, make):
+    administrator = Administrator(name="ops", lookup=b"key", created_at=make.now)
+    command = AddAdministrator(administrator=administrator, audit=make.audit())
+    assert await storage.execute(command) is True
+    assert await storage.execute(command) is False
+    assert await storage.query(FindAdministrator(lookup=b"key")) == administrator
+    assert await storage.query(FindAdministrator(lookup=b"other")) is None
+    twin = replace(command, administrator=replace(administrator, name="twin"))
+    with pytest.raises(ConstraintRefused):
+        await storage.execute(twin)
