@@ -22,11 +22,23 @@ from licensing.options import option_field, parse_options
 from licensing.rights import rights_text
 from licensing.vault import Vault
 from storage import Storage
-from storage.commands import AddItem, AddShop, ChangeItem, FindItem, FindShop, ListItems, SetRights
-from storage.records import AuditRow, Credential, Item, Shop
+from storage.commands import (
+    AddAdministrator,
+    AddItem,
+    AddShop,
+    ChangeItem,
+    FindAdministrator,
+    FindItem,
+    FindShop,
+    ListItems,
+    SetAccessPolicy,
+    SetRights,
+)
+from storage.records import AccessPolicy, Administrator, AuditRow, Credential, Item, Shop
 
 HIGHEST_CODE = 2**32 - 1
 KEY_PREFIX = "od_"
+_ADMIN_KEY = "admin-key"
 
 
 class Catalogue:
@@ -124,12 +136,10 @@ class Catalogue:
 
     async def add_shop(self, name: str, *, actor: str = "cli") -> tuple[Shop, str]:
         """Add a shop; its API key (256 random bits) is given here and never again. Raises NameInvalid, NameTaken."""
-        _check_name(name, most=64, what="a shop's name")
-        if ":" in name or not name.isascii():
-            raise NameInvalid("a shop's name must be ASCII without a colon, since HTTP Basic carries it")
+        _check_credential_name(name, what="a shop's name")
         now = self._clock()
         shop = Shop(shop_id=self._ids.new(), name=name, active=True, created_at=now)
-        api_key = KEY_PREFIX + urlsafe_b64encode(self._random(32)).decode().rstrip("=")
+        api_key = self._new_key()
         credential = Credential(
             credential_id=self._ids.new(),
             shop_id=shop.shop_id,
@@ -157,6 +167,38 @@ class Catalogue:
         """Give the active shop of an API key, or None; where a name is given, it must be that shop's."""
         shop = await self._storage.query(FindShop(lookup=self._vault.index("api-key", api_key)))
         return shop if shop is not None and name in {None, shop.name} else None
+
+    async def set_policy(self, name: str, policy: AccessPolicy, *, actor: str = "cli") -> None:
+        """Say what proves that a request comes from a shop. Raises ShopUnknown."""
+        details = json.dumps({"policy": policy.value})
+        audit = AuditRow(at=self._clock(), actor=actor, action="SetAccessPolicy", subject=name, details=details)
+        if not await self._storage.execute(SetAccessPolicy(name=name, policy=policy, audit=audit)):
+            raise ShopUnknown(f"there is no shop {name}; `opendepot shop add` makes one")
+
+    async def add_administrator(self, name: str, *, actor: str = "cli") -> str:
+        """Let somebody use the Admin interface; give the API key, this once. Raises NameInvalid, NameTaken."""
+        _check_credential_name(name, what="an administrator's name")
+        now = self._clock()
+        api_key = self._new_key()
+        administrator = Administrator(name=name, lookup=self._vault.index(_ADMIN_KEY, api_key), created_at=now)
+        audit = AuditRow(at=now, actor=actor, action="AddAdministrator", subject=name, details="{}")
+        if not await self._storage.execute(AddAdministrator(administrator=administrator, audit=audit)):
+            raise NameTaken(f"there is an administrator {name} already; take another name")
+        return api_key
+
+    async def find_administrator(self, api_key: str, name: str | None) -> str | None:
+        """Give the administrator of an API key, or None; where a name is given, it must be theirs."""
+        found = await self._storage.query(FindAdministrator(lookup=self._vault.index(_ADMIN_KEY, api_key)))
+        return found.name if found is not None and name in {None, found.name} else None
+
+    def _new_key(self) -> str:
+        return KEY_PREFIX + urlsafe_b64encode(self._random(32)).decode().rstrip("=")
+
+
+def _check_credential_name(name: str, *, what: str) -> None:
+    _check_name(name, most=64, what=what)
+    if ":" in name or not name.isascii():
+        raise NameInvalid(f"{what} must be ASCII without a colon, since HTTP Basic carries it")
 
 
 def _field(name: str) -> str:

@@ -51,6 +51,21 @@ class Metrics:
         self.alarms = Counter(
             "opendepot_alarms", "What support has to look at, by name of the event.", ["name"], registry=registry
         )
+        self.filter_decisions = Counter(
+            "opendepot_filter_decisions",
+            "Decisions about addresses: by endpoint, shop (none, named, identified), mode (enforce, shadow), outcome.",
+            ["endpoint", "shop", "mode", "outcome"],
+            registry=registry,
+        )
+        self.filter_denials = Counter(
+            "opendepot_filter_denials", "Requests refused for their address.", ["endpoint"], registry=registry
+        )
+        self.filter_hits = Counter(
+            "opendepot_filter_hits", "Decisions that a rule took; the event filter_hits has each.", registry=registry
+        )
+        self.filter_version = Gauge(
+            "opendepot_filter_version", "Version of the document of filter rules in force.", registry=registry
+        )
         self.in_flight = Gauge("opendepot_exchanges_in_flight", "Exchanges that are running now.", registry=registry)
         self.audit_unsealed = Gauge(
             "opendepot_audit_unsealed", "Audit rows that are not in the chain yet.", registry=registry

@@ -17,6 +17,7 @@ from typing import Protocol, TextIO
 
 import wsdl
 from containers import ContainerError, FirmSecurityBox, SoftwareBox, load_trust
+from ipfilters import TrustedProxies
 from licensing.alarms import Alarms
 from licensing.announcing import Announcer
 from licensing.audit import Sealer, SealingKey
@@ -34,9 +35,10 @@ from licensing.vault import Vault
 from licensing.vendor_actions import VendorActions
 from licensing.watching import Watcher
 from observe import EventLog, Health, Metrics
-from server.access import GateB
+from server.access import Gates
 from server.dispatch import Dispatcher, Service
 from server.errors import SettingsError
+from server.filters.keeper import FilterKeeper
 from server.handlers import handlers_of
 from server.handlers.base import Services
 from server.settings import Settings, read_secret
@@ -64,12 +66,11 @@ class Published:
     wsdl: str
     messages: ModuleType
     path: str
-    identified: bool
 
 
 PUBLISHED: tuple[Published, ...] = (
-    Published(wsdl="v1/sales.wsdl", messages=sales, path="/v1/sales", identified=True),
-    Published(wsdl="v1/depot.wsdl", messages=depot, path="/v1/depot", identified=False),
+    Published(wsdl="v1/sales.wsdl", messages=sales, path="/v1/sales"),
+    Published(wsdl="v1/depot.wsdl", messages=depot, path="/v1/depot"),
 )
 
 
@@ -232,6 +233,7 @@ class Application:
     """What the listeners serve."""
 
     soap: SoapApplication
+    filters: FilterKeeper
     health: Health
     metrics: Metrics
     events: EventLog
@@ -252,8 +254,19 @@ def build_application(
     events = EventLog(log, format=settings.log_format, clock=clock)
     metrics = Metrics(version=version("opendepot"))
     core.depot.alarms.listen(lambda name, fields: _told(name, fields, events, metrics))
+    filters = FilterKeeper(
+        core.storage, files=settings.filter_files, clock=clock, monotonic=monotonic, events=events, metrics=metrics
+    )
+    gates = Gates(
+        core.catalogue,
+        filters,
+        metrics,
+        proxies=TrustedProxies.read(settings.trusted_proxies),
+        header=settings.forwarded_header,
+        admin_policy=settings.admin_policy,
+    )
     dispatcher = Dispatcher(
-        gate_b=GateB(core.catalogue),
+        gates=gates,
         services=Services(
             sales=core.sales,
             order_search=core.order_search,
@@ -274,6 +287,7 @@ def build_application(
     services = tuple(_service(published, settings, public_url) for published in PUBLISHED)
     return Application(
         soap=SoapApplication(services, dispatcher, events=events, metrics=metrics),
+        filters=filters,
         health=Health(
             {"storage": core.storage.ready, "firm_security_box": _signing(core.box)}, seconds=READINESS_SECONDS
         ),
@@ -302,7 +316,6 @@ def _service(published: Published, settings: Settings, public_url: str) -> Servi
         ),
         handlers=handlers_of(contract),
         documents=_documents(published, contract, public_url),
-        identified=published.identified,
     )
 
 

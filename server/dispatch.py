@@ -5,9 +5,10 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from ipfilters import Endpoint
 from observe import EventLog, Metrics
-from server.access import Caller, GateB, gate_a
-from server.errors import BodyTooSlow, DeadlinePassed, NotIdentified
+from server.access import Caller, Calling, Gates, gate_a
+from server.errors import BodyTooSlow, DeadlinePassed, NotIdentified, ServerError
 from server.faults import fault_for
 from server.handlers.base import Call, Handler, Services
 from server.http.answers import Answer
@@ -27,7 +28,7 @@ CHALLENGE = (("www-authenticate", 'Bearer realm="opendepot", Basic realm="opende
 class Service:
     """A SOAP service of this process.
 
-    `identified`: a shop must prove who it is. `documents`: what GET gives, by the query in lower case (`wsdl`,
+    `documents`: what GET gives, by the query in lower case (`wsdl`,
     `xsd=sales.xsd`).
     """
 
@@ -35,7 +36,11 @@ class Service:
     engine: Engine
     handlers: Mapping[str, Handler]
     documents: Mapping[str, bytes]
-    identified: bool
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """What IP filters call it."""
+        return Endpoint(self.name)
 
     @property
     def name(self) -> str:
@@ -49,7 +54,7 @@ class Dispatcher:
     def __init__(
         self,
         *,
-        gate_b: GateB,
+        gates: Gates,
         services: Services,
         events: EventLog,
         metrics: Metrics,
@@ -57,7 +62,7 @@ class Dispatcher:
         random: Callable[[int], bytes],
         body_seconds: float,
     ) -> None:
-        self.gate_b = gate_b
+        self.gates = gates
         self.services = services
         self.events = events
         self.metrics = metrics
@@ -65,12 +70,12 @@ class Dispatcher:
         self.random = random
         self.body_seconds = body_seconds
 
-    def open(self, service: Service, head: Head, peer: Peer) -> "SoapExchange | Answer":
-        """Admit a request by its head, or answer it with a fault."""
-        exchange = SoapExchange(self, service, head, peer)
+    def open(self, service: Service, head: Head, peer: Peer, *, named: str | None = None) -> "SoapExchange | Answer":
+        """Admit a request by its head, or answer it with a fault; `named` is the shop in the URL."""
+        exchange = SoapExchange(self, service, head, peer, named=named)
         try:
             exchange.admit()
-        except SoapError as error:
+        except (SoapError, ServerError) as error:
             answer = exchange.faulted(error)
             exchange.sent()
             return answer
@@ -80,11 +85,13 @@ class Dispatcher:
 class SoapExchange:
     """One SOAP exchange. The shell gives it a body, or tells its trouble, and at the end how it ended."""
 
-    def __init__(self, dispatcher: Dispatcher, service: Service, head: Head, peer: Peer) -> None:
+    def __init__(self, dispatcher: Dispatcher, service: Service, head: Head, peer: Peer, *, named: str | None) -> None:
         self._dispatcher = dispatcher
         self._service = service
         self._head = head
         self._peer = peer
+        self._named = named
+        self._calling: Calling | None = None
         self._stages = Exchange()
         self._reference = dispatcher.random(8).hex()
         self._started = dispatcher.monotonic()
@@ -102,14 +109,21 @@ class SoapExchange:
         return self._service.engine.most_bytes
 
     def admit(self) -> None:
-        """Pass gate A. Raises SoapError."""
-        fields = self._head.fields
+        """Pass gate A. Raises SoapError, ServerError."""
+        fields, gates = self._head.fields, self._dispatcher.gates
         self._version = gate_a(
             content_type=fields.get("content-type"),
             content_encoding=fields.get("content-encoding"),
             declared=self._head.length,
             most=self.most,
         ).version
+        self._calling = Calling(
+            endpoint=self._service.endpoint,
+            client=gates.client(self._peer.address, fields),
+            named=self._named,
+            authorization=fields.get("authorization"),
+        )
+        gates.admit_address(self._calling)
 
     def run(self, body: bytes) -> Coroutine[Any, Any, Answer]:
         """Give what answers the request, with a fault if need be."""
@@ -141,6 +155,8 @@ class SoapExchange:
             self._dispatcher.events.failure(
                 "internal_error", error, reference=self._reference, service=self._service.name
             )
+        if isinstance(error, ServerError) and error.denial is not None:
+            self._dispatcher.events.info("address_denied", reference=self._reference, **error.denial)
         if isinstance(error, SoapError) and error.version is not None:
             self._version = error.version
         self._stages.to(Stage.FAULTING)
@@ -165,9 +181,8 @@ class SoapExchange:
             lambda: engine.open(body, content_type=fields.get("content-type"), soap_action=fields.get("soapaction")),
         )
         self._version, self._operation = received.version, received.operation.name
-        self._caller = await dispatcher.gate_b.admit(
-            received, authorization=fields.get("authorization"), identified=service.identified
-        )
+        assert self._calling is not None  # noqa: S101  gate A has made it
+        self._caller = await dispatcher.gates.admit(received, self._calling)
         stages.to(Stage.AUTHENTICATED)
         message = await _on(off_loop, lambda: engine.decode(received))
         stages.to(Stage.VALIDATED)
@@ -210,6 +225,9 @@ class SoapExchange:
             operation=self._operation,
             version="1.1" if self._version is Version.SOAP11 else "1.2",
             peer=self._peer.address,
+            client=None if self._calling is None else self._calling.client.address,
+            address_allowed=None if self._calling is None else self._calling.allowed,
+            filter_version=None if self._calling is None else self._calling.version,
             shop=None if shop is None else shop.name,
             stage=self._stages.reached.value,
             outcome=outcome,

@@ -1,22 +1,46 @@
 """What the process itself refuses, apart from SOAP (`soap.errors`), the rules (`licensing.errors`) and storage."""
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 
 class ServerError(Exception):
-    """A refusal of the process. `code` is a key of `server.faults.CATALOGUE`."""
+    """A refusal of the process. `code` is a key of `server.faults.CATALOGUE`.
+
+    `denial` explains, for the log and never for the caller, why an address was not let in; None where that was not
+    the reason.
+    """
 
     code: ClassVar[str]
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, *, denial: Mapping[str, object] | None = None) -> None:
         super().__init__(message)
         self.message = message
+        self.denial = denial
 
 
 class NotIdentified(ServerError):
     """No credential, or one that belongs to no active shop."""
 
     code = "NotIdentified"
+
+
+class AddressDenied(ServerError):
+    """The caller's address is not let in."""
+
+    code = "AddressDenied"
+
+
+class ClientUnknown(ServerError):
+    """Who the client is cannot be told from what a trusted proxy wrote."""
+
+    code = "ClientUnknown"
+
+
+class FiltersStale(ServerError):
+    """Nobody knows whether the filters at hand are still the newest, so nobody is let in."""
+
+    code = "FiltersStale"
 
 
 class FrontRefused(ServerError):

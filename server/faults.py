@@ -20,6 +20,24 @@ CATALOGUE: Mapping[str, FaultKind] = {
         meaning="No API key was sent, or one that belongs to no active shop.",
         mend="Send Authorization: Bearer with the API key, or HTTP Basic with the shop's name and the API key.",
     ),
+    "AddressDenied": FaultKind(
+        element="AccessFault",
+        status=403,
+        meaning="This address may not use the service. Why is in the log, under the reference.",
+        mend="Call from an address that was agreed upon, or tell the operator the reference.",
+    ),
+    "ClientUnknown": FaultKind(
+        element="RequestFault",
+        meaning="A proxy in front of the server wrote something about the client that is no address.",
+        mend="Tell the operator the reference; `opendepot ipfilter explain` shows how a header is read.",
+    ),
+    "FiltersStale": FaultKind(
+        element="ServerFault",
+        blame=Blame.RECEIVER,
+        meaning="The server cannot tell whether its IP filters are the newest, and lets nobody in until it can.",
+        mend=_AGAIN,
+        retry=True,
+    ),
     "FrontRefused": FaultKind(
         element="AccessFault",
         about_header=True,

@@ -97,10 +97,11 @@ async def site(application: web.Application, listening: socket.socket) -> AsyncI
 
 
 async def serve_until_told(settings: Settings, *, log: TextIO = sys.stderr) -> None:
-    """Serve until SIGTERM or SIGINT, then drain."""
+    """Serve until SIGTERM or SIGINT, then drain. SIGHUP has filter files looked at."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
-    async with serving(settings, log=log):
+    async with serving(settings, log=log) as up:
+        loop.add_signal_handler(signal.SIGHUP, up.application.filters.hurry)
         await stop.wait()

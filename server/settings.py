@@ -17,11 +17,13 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from ipfilters import AddressRefused, Severity, lint_proxies, parse_network
 from licensing.announcing import Kind
 from observe import LogFormat
 from server.errors import SettingsError
 from server.http.head import HeadLimits
 from server.http.keeper import ConnectionLimits
+from storage.records import AccessPolicy
 from xmlgate import Limits
 
 ENVIRONMENT_PREFIX = "OPENDEPOT_"
@@ -140,6 +142,29 @@ class Settings(BaseSettings):
         description="Networks, such as 10.0.0.0/28, of proxies that send PROXY protocol version 2. With it nobody "
         "else can connect. For plain listeners only: put TLS at the proxy.",
     )
+    trusted_proxies: tuple[str, ...] = Field(
+        default=(),
+        description="Networks, such as 10.0.0.0/28, of proxies whose forwarding header is believed.",
+    )
+    trust_every_proxy: bool = Field(
+        default=False,
+        description="Confirms trusted_proxies that take in everybody: any client can then say to be anyone.",
+    )
+    forwarded_header: str = Field(
+        default="x-forwarded-for",
+        pattern=r"^[A-Za-z0-9-]+$",
+        description="The one header in which a trusted proxy names the client: Forwarded is read by RFC 7239, any "
+        "other as a list of addresses. No other header is ever looked at.",
+    )
+    filter_files: tuple[Path, ...] = Field(
+        default=(),
+        description="TOML files with IP filter rules, beside those in the database; docs/explanation/ip-filters.md has "
+        "the format. A change is taken up by itself.",
+    )
+    admin_policy: AccessPolicy = Field(
+        default=AccessPolicy.CREDENTIAL,
+        description="What lets somebody use the Admin interface: credential, or ip AND credential.",
+    )
     workers: int = Field(
         default=1,
         ge=0,
@@ -257,6 +282,31 @@ class Settings(BaseSettings):
             except ValueError as error:
                 raise ValueError(f"{error}; write a network such as 10.0.0.0/28 or an address") from None
         return value
+
+    @field_validator("admin_policy")
+    @classmethod
+    def _administrators_have_a_credential(cls, value: AccessPolicy) -> AccessPolicy:
+        if value not in {AccessPolicy.CREDENTIAL, AccessPolicy.IP_AND_CREDENTIAL}:
+            raise ValueError("must be credential or ip AND credential: an address does not say who it is")
+        return value
+
+    @field_validator("forwarded_header")
+    @classmethod
+    def _header_in_small_letters(cls, value: str) -> str:
+        return value.lower()
+
+    @model_validator(mode="after")
+    def _proxies_are_not_everybody(self) -> Self:
+        try:
+            networks = [parse_network(text) for text in self.trusted_proxies]
+        except AddressRefused as refused:
+            raise ValueError(f"trusted_proxies: {refused.message}") from None
+        errors = [finding.message for finding in lint_proxies(networks) if finding.severity is Severity.ERROR]
+        if errors and not self.trust_every_proxy:
+            raise ValueError(
+                f"trusted_proxies: {errors[0]}; list the proxies alone, or confirm with trust_every_proxy = true"
+            )
+        return self
 
     @model_validator(mode="after")
     def _tls_is_whole(self) -> Self:
@@ -381,6 +431,8 @@ def _read_toml(config: Path) -> Mapping[str, Any]:
         is_file = field.annotation in _FILES or (name == "database" and not _is_address(str(value)))
         if is_file and isinstance(value, str):
             found[name] = str(config.parent / value)
+        if field.annotation == tuple[Path, ...] and isinstance(value, list):
+            found[name] = [str(config.parent / path) if isinstance(path, str) else path for path in value]
     return found
 
 

@@ -47,7 +47,8 @@ async def soap_listener(
     acceptor = Acceptor(entrance, keeper)
     application.metrics.connections.set_function(lambda: keeper.open_connections)
     try:
-        yield SoapListener(keeper=keeper, begin=acceptor.start)
+        async with application.filters.kept():
+            yield SoapListener(keeper=keeper, begin=acceptor.start)
     finally:
         application.stop_waiting()
         was_last = last()

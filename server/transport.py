@@ -1,7 +1,9 @@
 """What stands at which path: SOAP by POST, the documents of a service by GET (design section 4, HTTP rules)."""
 
 from collections.abc import Iterable
+from urllib.parse import unquote
 
+from ipfilters import Endpoint
 from observe import EventLog, Metrics
 from server.dispatch import Dispatcher, Service
 from server.http.answers import PLAIN, Answer, refusal
@@ -34,9 +36,11 @@ class SoapApplication:
 
     def open(self, head: Head, peer: Peer) -> Exchange | Answer:
         """Route a request by its head."""
-        service = self._services.get(head.path)
+        service, named = self._services.get(head.path), None
+        if service is None:
+            service, named = self._of_shop(head.path)
         if head.method == "POST":
-            return _UNKNOWN if service is None else self._dispatcher.open(service, head, peer)
+            return _UNKNOWN if service is None else self._dispatcher.open(service, head, peer, named=named)
         if head.has_body:
             # Proxies differ in whether they pass such a body on, so it is not read as anything.
             return _UNWANTED_BODY
@@ -44,11 +48,19 @@ class SoapApplication:
             return _OPTIONS
         if service is None:
             return _UNKNOWN
-        if head.method in {"GET", "HEAD"} and head.query is not None:
+        if head.method in {"GET", "HEAD"} and head.query is not None and named is None:
             document = service.documents.get(head.query.lower())
             if document is not None:
                 return Answer(status=200, content_type=_XML, body=document)
         return _HINT
+
+    def _of_shop(self, path: str) -> tuple[Service | None, str | None]:
+        """Give the service of a path that ends with the name of a shop, such as /v1/sales/acme, and the name."""
+        front, _, name = path.rpartition("/")
+        service = self._services.get(front)
+        if service is None or service.endpoint is not Endpoint.SALES or not name:
+            return None, None
+        return service, unquote(name)
 
     def refused(self, peer: Peer, *, status: int, reason: str) -> None:
         """Count and log what never became an exchange."""

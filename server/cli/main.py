@@ -8,9 +8,11 @@ import typer
 
 import opendepot.cli
 from containers import ContainerError
+from ipfilters import AddressRefused, RulesRefused
 from licensing.errors import LicensingError
 from opendepot import AnswerInvalid, FaultReceived, ServiceUnreachable, SupportNeeded
 from server.cli import (
+    administrators,
     audit,
     backups,
     containers,
@@ -18,6 +20,8 @@ from server.cli import (
     demo,
     doctor,
     initialise,
+    ipfilter,
+    ipfilter_looking,
     items,
     journal,
     migrate,
@@ -55,6 +59,9 @@ app.add_typer(containers.approvals, name="approval")
 app.add_typer(journal.app, name="journal")
 app.add_typer(outbox.app, name="outbox")
 app.add_typer(customers.app, name="customer")
+app.add_typer(administrators.app, name="admin")
+app.add_typer(ipfilter.app, name="ipfilter")
+ipfilter_looking.add_to(ipfilter.app)
 opendepot.cli.add_to(app)
 containers.add_to(opendepot.cli.container.app)
 
@@ -70,6 +77,8 @@ def root(
 
 
 EXPECTED_ERRORS = (
+    AddressRefused,
+    RulesRefused,
     SettingsError,
     StorageError,
     MaintenanceError,

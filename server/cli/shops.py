@@ -1,10 +1,11 @@
-"""`opendepot shop add|rights`."""
+"""`opendepot shop add|rights|policy`."""
 
 from typing import Annotated
 
 import typer
 
 from server.cli.common import ConfigOption, JsonOption, print_json, with_config
+from storage.records import AccessPolicy
 
 app = typer.Typer(no_args_is_help=True, help="Shops and ERP systems that may order.")
 
@@ -44,3 +45,14 @@ def rights(
     """Give a shop exactly these rights."""
     with_config(config, lambda core: core.catalogue.set_rights(name, tuple(right or ())))
     typer.echo(f"shop {name} has the rights: {' '.join(sorted(set(right or ()))) or 'none'}")
+
+
+@app.command()
+def policy(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The shop's name.")],
+    what: Annotated[AccessPolicy, typer.Argument(metavar="POLICY", help="What proves the shop.")],
+    config: ConfigOption = None,
+) -> None:
+    """Say what proves that a request comes from a shop: ip, credential, 'ip AND credential' or 'ip OR credential'."""
+    with_config(config, lambda core: core.catalogue.set_policy(name, what))
+    typer.echo(f"shop {name}: {what}")

@@ -1,0 +1,173 @@
+"""The verbs of `opendepot ipfilter`: edits with their history, questions, explanations, logs."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+from wire import initialise_in_thread
+
+from ipfilters import AddressRefused, RulesRefused
+from licensing.errors import NameTaken, ShopUnknown
+from server.cli.initialise import CONFIG
+from server.cli.main import app
+from server.filters.editing import EditRefused
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cli") / "depot"
+    initialise_in_thread(folder)
+    return folder / CONFIG
+
+
+@pytest.fixture
+def run(config: Path, monkeypatch: pytest.MonkeyPatch):
+    """Run a verb; each test begins without rules."""
+    monkeypatch.delenv("SSH_CONNECTION", raising=False)
+
+    def verb(*words: str, fails: type[BaseException] | None = None, code: int = 0) -> Result:
+        result = CliRunner().invoke(app, [*words, "--config", str(config)])
+        if fails is not None:
+            assert isinstance(result.exception, fails), result.output
+        else:
+            assert result.exit_code == code, (result.output, result.exception)
+        return result
+
+    CliRunner().invoke(app, ["shop", "add", "acme", "--config", str(config)])
+    CliRunner().invoke(app, ["shop", "policy", "acme", "credential", "--config", str(config)])
+    CliRunner().invoke(app, ["ipfilter", "revert", "0", "--config", str(config)])
+    return verb
+
+
+def rules(run) -> list[str]:
+    return [rule["id"] for rule in json.loads(run("ipfilter", "list", "--json").output)]
+
+
+def test_a_rule_is_added_replaced_listed_and_removed(run) -> None:
+    run("ipfilter", "add", "allow", "192.0.2.0/24", "--shop", "acme", "--shadow", "--owner", "ops")
+    run("ipfilter", "add", "deny", "198.51.100.0/24", "--endpoint", "Depot", "--exceptable")
+    run("ipfilter", "add", "allow", "192.0.2.0/24", "--shop", "acme", "--expires", "2031-01-31T00:00:00Z")
+    assert rules(run) == ["endpoint Depot: exceptable deny 198.51.100.0/24", "shop acme: allow 192.0.2.0/24"]
+    text = run("ipfilter", "list", "--shop", "acme").output
+    assert "until 2031-01-31" in text
+    assert "shadow" not in text
+    run("ipfilter", "remove", "shop acme: allow 192.0.2.0/24")
+    assert rules(run) == ["endpoint Depot: exceptable deny 198.51.100.0/24"]
+    run("ipfilter", "remove", "shop acme: allow 192.0.2.0/24", fails=EditRefused)
+
+
+def test_every_edit_has_who_when_why_and_what_and_can_be_taken_back(run) -> None:
+    run("ipfilter", "add", "deny", "198.51.100.1", "--reason", "scans")
+    newest = json.loads(run("ipfilter", "history", "--json").output)[0]
+    assert (newest["reason"], "+deny" in newest["diff"], bool(newest["author"])) == ("scans", True, True)
+    run("ipfilter", "add", "deny", "198.51.100.2")
+    run("ipfilter", "revert", str(newest["version"]))
+    assert rules(run) == ["global: deny 198.51.100.1/32"]
+    assert "-deny" in run("ipfilter", "history", "--limit", "1", "--diff").output
+    run("ipfilter", "revert", "9999", fails=EditRefused)
+    run("ipfilter", "revert", str(newest["version"]), fails=EditRefused)
+
+
+def test_an_edit_that_locks_out_its_editor_needs_a_confirmation(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ("ipfilter", "add", "deny", "203.0.113.0/24", "--endpoint", "Admin")
+    refused = run(*words, "--editor", "203.0.113.9", fails=EditRefused)
+    assert "locks out 203.0.113.9" in refused.output
+    monkeypatch.setenv("SSH_CONNECTION", "203.0.113.9 50000 192.0.2.1 22")
+    run(*words, fails=EditRefused)
+    assert rules(run) == []
+    run(*words, "--yes")
+    assert rules(run) == ["endpoint Admin: deny 203.0.113.0/24"]
+
+
+def test_an_edit_that_opens_sales_to_everybody_needs_a_confirmation(run) -> None:
+    words = ("ipfilter", "add", "allow", "0.0.0.0/0", "--shop", "acme")
+    assert "opens Sales as shop acme to 100%" in run(*words, fails=EditRefused).output
+    run(*words, "--yes")
+
+
+def test_mistakes_are_told_with_their_mend(run, tmp_path: Path) -> None:
+    assert "write 10.0.0.0/24" in str(run("ipfilter", "add", "deny", "10.0.0.1/24", fails=AddressRefused).exception)
+    run("ipfilter", "add", "allow", "10.0.0.0/24", "--shop", "nobody", fails=EditRefused)
+    run("ipfilter", "add", "allow", "10.0.0.0/24", "--exceptable", fails=EditRefused)
+    run("shop", "policy", "nobody", "ip", fails=ShopUnknown)
+    path = tmp_path / "filters.toml"
+    path.write_text('format = 1\n[[global]]\ndeny = "10.0.0.1/24"\n')
+    refused = CliRunner().invoke(app, ["ipfilter", "check", str(path)])
+    assert isinstance(refused.exception, RulesRefused)
+    assert str(refused.exception).startswith(f"{path}:3: ")
+    path.write_text('format = 1\n[[global]]\ndeny = "10.0.0.0/24"\n')
+    assert "1 rules, no mistake" in CliRunner().invoke(app, ["ipfilter", "check", str(path)]).output
+
+
+def test_explain_tells_policy_and_verdict(run) -> None:
+    run("ipfilter", "add", "allow", "192.0.2.0/24", "--shop", "acme")
+    said = {}
+    for policy in ("credential", "ip", "ip AND credential", "ip OR credential"):
+        run("shop", "policy", "acme", policy)
+        for address in ("192.0.2.7", "198.51.100.1"):
+            found = json.loads(run("ipfilter", "explain", address, "--shop", "acme", "--json").output)
+            said[policy, found["allowed"]] = found["verdict"].split()[0] + found["verdict"].split()[-1]
+    assert [said[policy, True] for policy in ("credential", "ip", "ip AND credential", "ip OR credential")] == [
+        "letcredential",
+        "letaddress",
+        "letcredential",
+        "letaddress",
+    ]
+    assert said["ip", False] == said["ip AND credential", False] == "refusedrefused"
+    run("ipfilter", "explain", "192.0.2.7", "--shop", "nobody", fails=EditRefused)
+    assert "ignored" in run("ipfilter", "explain", "192.0.2.7", "--forwarded", "198.51.100.1").output
+
+
+def test_rules_are_imported_from_every_format_and_only_once(run, tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text('format = 1\n[[global]]\ndeny = "198.51.100.0/24"\n')
+    (tmp_path / "b.csv").write_text("effect,network,shop\nallow,192.0.2.0/24,acme\n")
+    (tmp_path / "c.conf").write_text("allow 203.0.113.0/24;\ndeny all;\n")
+    run("ipfilter", "import", str(tmp_path / "a.toml"))
+    run("ipfilter", "import", str(tmp_path / "b.csv"), "--format", "csv")
+    run("ipfilter", "import", str(tmp_path / "c.conf"), "--format", "nginx", "--shop", "acme")
+    assert {"global: deny 198.51.100.0/24", "shop acme: allow 192.0.2.0/24", "shop acme: allow 203.0.113.0/24"} <= set(
+        rules(run)
+    )
+    run("ipfilter", "import", str(tmp_path / "a.toml"), fails=EditRefused)
+    run("ipfilter", "import", str(tmp_path / "b.csv"), "--format", "csv", "--shop", "acme", fails=EditRefused)
+
+
+def log_of(path: Path) -> Path:
+    common = {"event": "exchange", "service": "Sales", "shop": "acme", "outcome": "ok", "address_allowed": False}
+    lines = [{**common, "client": client} for client in ("192.0.2.7", "192.0.2.7", "192.0.2.8", "198.51.100.1")]
+    lines += [{"event": "filter_hits", "rules": {"shop acme: allow 192.0.2.0/24": 3}}, {"event": "serving"}]
+    path.write_text("not json\n{broken\n" + "\n".join(json.dumps(line) for line in lines) + "\n")
+    return path
+
+
+def test_a_file_is_tried_on_recorded_requests(run, tmp_path: Path) -> None:
+    log, file = log_of(tmp_path / "server.log"), tmp_path / "new.toml"
+    file.write_text('format = 1\n[[shop.acme]]\nallow = "192.0.2.0/24"\n')
+    text = run("ipfilter", "test", str(file), "--replay", str(log)).output
+    assert text.startswith("3 of 4 requests would change\n192.0.2.7 at Sales as shop acme: 2 times denied, now allowed")
+
+
+def test_ranges_are_learned_and_added_in_shadow_mode(run, tmp_path: Path) -> None:
+    log = log_of(tmp_path / "server.log")
+    text = run("ipfilter", "learn", str(log), "--shop", "acme", "--most", "2", "--add").output
+    assert "allow 198.51.100.1/32  1 requests from 1 addresses" in text
+    found = json.loads(run("ipfilter", "list", "--json").output)
+    assert {(rule["mode"], rule["comment"]) for rule in found} == {("shadow", "learned")}
+    run("ipfilter", "learn", str(log), "--shop", "nobody", fails=EditRefused)
+
+
+def test_lint_finds_what_does_nothing(run, tmp_path: Path) -> None:
+    run("ipfilter", "add", "allow", "192.0.2.0/24", "--shop", "acme")
+    assert "so its allow rules do nothing" in run("ipfilter", "lint", code=1).output
+    run("shop", "policy", "acme", "ip AND credential")
+    assert "0 findings" in run("ipfilter", "lint", "--hits", str(log_of(tmp_path / "server.log"))).output
+    run("ipfilter", "add", "allow", "203.0.113.0/24", "--shop", "acme")
+    text = run("ipfilter", "lint", "--hits", str(log_of(tmp_path / "server.log")), code=1).output
+    assert "203.0.113.0/24" in text
+
+
+def test_an_administrator_s_key_is_shown_once(run) -> None:
+    made = json.loads(run("admin", "add", "ops", "--json").output)
+    assert (made["name"], made["api_key"][:3]) == ("ops", "od_")
+    run("admin", "add", "ops", fails=NameTaken)
