@@ -37,6 +37,7 @@ class Caller:
 
     identified_shop: Shop | None
     identified_administrator: str | None = None
+    address: str = ""
 
     @property
     def shop(self) -> Shop:
@@ -109,7 +110,7 @@ class Gates:
         self._metrics = metrics
         self._proxies = proxies
         self._header = header
-        self._form = Forwarding.FORWARDED if header == Forwarding.FORWARDED.value else Forwarding.X_FORWARDED_FOR
+        self._form = form_of(header)
         self._admin_policy = admin_policy
 
     def client(self, peer: str, fields: Mapping[str, str]) -> Client:
@@ -159,7 +160,7 @@ class Gates:
             administrator = await self._administrator(call)
         if received.on_behalf_of is not None:
             raise FrontRefused("OnBehalfOf needs the right front, which this caller does not hold")
-        return Caller(identified_shop=shop, identified_administrator=administrator)
+        return Caller(identified_shop=shop, identified_administrator=administrator, address=call.client.address)
 
     async def _shop(self, call: Calling) -> Shop:
         if call.named is not None and not call.authorization:
@@ -229,6 +230,11 @@ class Gates:
             state.snapshot, call.client, endpoint=call.endpoint, shop=shop, now=self._filters.now()
         ).as_values()
         return {**explained, "named": call.named, "policy": None if policy is None else policy.value}
+
+
+def form_of(header: str) -> Forwarding:
+    """Give how a forwarding header of this name, in small letters, is read."""
+    return Forwarding.FORWARDED if header == Forwarding.FORWARDED.value else Forwarding.X_FORWARDED_FOR
 
 
 def read_authorization(header: str | None) -> Presented:

@@ -35,16 +35,17 @@ from licensing.vault import Vault
 from licensing.vendor_actions import VendorActions
 from licensing.watching import Watcher
 from observe import EventLog, Health, Metrics
-from server.access import Gates
+from server.access import Gates, form_of
 from server.dispatch import Dispatcher, Service
 from server.errors import SettingsError
 from server.filters.keeper import FilterKeeper
+from server.filters.shops import ShopFilters
 from server.handlers import handlers_of
 from server.handlers.base import Services
 from server.settings import Settings, read_secret
 from server.transport import SoapApplication
 from soap import Contract, Engine, flattened_wsdl, load_contract, schema_locations
-from soap.messages import depot, sales
+from soap.messages import admin, depot, sales
 from storage import Storage, open_storage
 from storage.commands import InitialiseServer
 from storage.remembering import RememberingStorage
@@ -72,6 +73,9 @@ PUBLISHED: tuple[Published, ...] = (
     Published(wsdl="v1/sales.wsdl", messages=sales, path="/v1/sales"),
     Published(wsdl="v1/depot.wsdl", messages=depot, path="/v1/depot"),
 )
+
+ADMINISTERED = Published(wsdl="v1/admin.wsdl", messages=admin, path="/v1/admin")
+"""What stands on a listener of its own."""
 
 
 class OpenDatabase(Protocol):
@@ -233,6 +237,7 @@ class Application:
     """What the listeners serve."""
 
     soap: SoapApplication
+    admin_soap: SoapApplication
     filters: FilterKeeper
     health: Health
     metrics: Metrics
@@ -245,6 +250,7 @@ def build_application(
     core: Core,
     *,
     public_url: str,
+    admin_url: str = "http://localhost",
     log: TextIO,
     clock: Clock = utc_now,
     random: Random = secrets.token_bytes,
@@ -257,11 +263,12 @@ def build_application(
     filters = FilterKeeper(
         core.storage, files=settings.filter_files, clock=clock, monotonic=monotonic, events=events, metrics=metrics
     )
+    proxies = TrustedProxies.read(settings.trusted_proxies)
     gates = Gates(
         core.catalogue,
         filters,
         metrics,
-        proxies=TrustedProxies.read(settings.trusted_proxies),
+        proxies=proxies,
         header=settings.forwarded_header,
         admin_policy=settings.admin_policy,
     )
@@ -271,9 +278,18 @@ def build_application(
             sales=core.sales,
             order_search=core.order_search,
             vendor_actions=core.vendor_actions,
-            depot=core.depot,
             losses=core.losses,
             pushing=core.pushing,
+            depot=core.depot,
+            shop_filters=ShopFilters(
+                core.storage,
+                core.catalogue,
+                filters,
+                proxies=proxies,
+                form=form_of(settings.forwarded_header),
+                admin_policy=settings.admin_policy,
+                clock=clock,
+            ),
         ),
         events=events,
         metrics=metrics,
@@ -284,10 +300,12 @@ def build_application(
     metrics.catalogue_age.set_function(lambda: core.storage.age_seconds)
     core.storage.on_blind = lambda: events.warning("catalogue_blind", age_seconds=round(core.storage.age_seconds, 1))
     core.storage.on_seeing = lambda: events.info("catalogue_seen")
+    administered = _service(ADMINISTERED, settings, admin_url)
     services = tuple(_service(published, settings, public_url) for published in PUBLISHED)
     return Application(
         soap=SoapApplication(services, dispatcher, events=events, metrics=metrics),
         filters=filters,
+        admin_soap=SoapApplication((administered,), dispatcher, events=events, metrics=metrics),
         health=Health(
             {"storage": core.storage.ready, "firm_security_box": _signing(core.box)}, seconds=READINESS_SECONDS
         ),

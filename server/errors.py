@@ -43,6 +43,24 @@ class FiltersStale(ServerError):
     code = "FiltersStale"
 
 
+class FilterMoved(ServerError):
+    """The rules are not those any more that an edit was made for."""
+
+    code = "FilterMoved"
+
+
+class FilterUnconfirmed(ServerError):
+    """An edit of the rules would do something dangerous, and was not confirmed."""
+
+    code = "FilterUnconfirmed"
+
+
+class NetworkInvalid(ServerError):
+    """A text is no network or address in the form that is read."""
+
+    code = "NetworkInvalid"
+
+
 class FrontRefused(ServerError):
     """OnBehalfOf from somebody without the right `front`."""
 

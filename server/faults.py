@@ -38,6 +38,22 @@ CATALOGUE: Mapping[str, FaultKind] = {
         mend=_AGAIN,
         retry=True,
     ),
+    "FilterMoved": FaultKind(
+        element="ConflictFault",
+        meaning="The rules have been changed since the version that the request names.",
+        mend="Get them with GetShopFilter and change those.",
+    ),
+    "FilterUnconfirmed": FaultKind(
+        element="RuleFault",
+        meaning="The rules would open a service to nearly everybody, or lock out the caller.",
+        mend="Change them, or send confirmed as true.",
+    ),
+    "NetworkInvalid": FaultKind(
+        element="RequestFault",
+        meaning="A text is no network or address, or in a form that programs read differently.",
+        mend="Write it as the message says.",
+    ),
+    "ShopUnknown": FaultKind(element="NotFoundFault", meaning="There is no shop of this name.", mend="Check the name."),
     "FrontRefused": FaultKind(
         element="AccessFault",
         about_header=True,

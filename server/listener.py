@@ -17,7 +17,7 @@ from server.errors import SettingsError
 from server.housekeeping import housekeeping
 from server.http.keeper import Keeper
 from server.settings import Settings
-from server.soap_listener import soap_listener, url_of
+from server.soap_listener import admin_soap_listener, soap_listener, url_of
 
 BACKLOG = 4096
 
@@ -27,12 +27,14 @@ class Serving:
     """A server that is up.
 
     `url` is where clients reach its SOAP services (the setting `public_url`, else `local_url`), `local_url` where it
-    listens on this machine, `admin_url` its admin listener.
+    listens on this machine, `admin_url` its admin listener,
+    `admin_soap_url` that of the Admin interface, if there is one.
     """
 
     url: str
     local_url: str
     admin_url: str
+    admin_soap_url: str | None
     application: Application
     keeper: Keeper
 
@@ -58,20 +60,24 @@ async def serving(
     admin_socket = bind(settings.admin_host, settings.admin_port, setting="admin_host, admin_port")
     local_url = url_of(soap_socket, secure=settings.tls_certificate_file is not None)
     url = settings.public_url or local_url
+    admin_soap_socket = bind_admin_soap(settings)
+    admin_soap_url = None if admin_soap_socket is None else url_of(admin_soap_socket)
     try:
         async with opened_core(settings, open_database=open_database) as core:
-            application = build_application(settings, core, public_url=url, log=log)
+            application = build_application(settings, core, public_url=url, admin_url=admin_soap_url or "", log=log)
             admin = admin_application(InProcess(application.health, application.metrics))
             async with (
                 housekeeping(settings, core, application),
                 site(admin, admin_socket),
                 soap_listener(settings, application, soap_socket, last=lambda: True) as listener,
+                admin_soap_listener(settings, application, admin_soap_socket),
             ):
                 listener.begin()
                 up = Serving(
                     url=url,
                     local_url=local_url,
                     admin_url=url_of(admin_socket),
+                    admin_soap_url=admin_soap_url,
                     application=application,
                     keeper=listener.keeper,
                 )
@@ -80,8 +86,16 @@ async def serving(
                 application.events.info("draining")
             application.events.info("stopped")
     finally:
-        soap_socket.close()
-        admin_socket.close()
+        for used in (soap_socket, admin_socket, admin_soap_socket):
+            if used is not None:
+                used.close()
+
+
+def bind_admin_soap(settings: Settings) -> socket.socket | None:
+    """Open the listening socket of the Admin interface, where there is one. Raises SettingsError."""
+    if settings.admin_soap_port is None:
+        return None
+    return bind(settings.admin_soap_host, settings.admin_soap_port, setting="admin_soap_host, admin_soap_port")
 
 
 @asynccontextmanager

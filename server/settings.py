@@ -161,6 +161,12 @@ class Settings(BaseSettings):
         description="TOML files with IP filter rules, beside those in the database; docs/explanation/ip-filters.md has "
         "the format. A change is taken up by itself.",
     )
+    admin_soap_host: str = Field(
+        default="127.0.0.1", description="Address that the Admin interface (SOAP) listens on. Keep it inside."
+    )
+    admin_soap_port: int | None = Field(
+        default=None, ge=0, le=65535, description="Port of the Admin interface; 0 takes a free one. Left out: none."
+    )
     admin_policy: AccessPolicy = Field(
         default=AccessPolicy.CREDENTIAL,
         description="What lets somebody use the Admin interface: credential, or ip AND credential.",

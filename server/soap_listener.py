@@ -62,6 +62,29 @@ async def soap_listener(
             application.events.warning("drain_cut", connections=cut, after_seconds=settings.drain_seconds)
 
 
+@asynccontextmanager
+async def admin_soap_listener(
+    settings: Settings,
+    application: Application,
+    listening: socket.socket | None,
+    *,
+    last: Callable[[], bool] = lambda: True,
+) -> AsyncIterator[None]:
+    """Serve the Admin interface on a socket until the block ends, then drain; without one do nothing."""
+    if listening is None:
+        yield
+        return
+    keeper = Keeper(application.admin_soap, limits=settings.connection_limits, clock=utc_now, monotonic=time.monotonic)
+    entrance = Entrance(listening=listening, tls=None, handshake_seconds=settings.handshake_seconds, proxied_from=None)
+    acceptor = Acceptor(entrance, keeper)
+    acceptor.start()
+    try:
+        yield
+    finally:
+        await acceptor.stop(last=last())
+        await keeper.drain(seconds=settings.drain_seconds)
+
+
 def _proxied_from(settings: Settings) -> Callable[[str], bool] | None:
     if not settings.proxy_protocol_from:
         return None

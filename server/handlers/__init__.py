@@ -2,6 +2,9 @@
 
 from collections.abc import Mapping
 
+from server.handlers.admin.explain_address import explain_address
+from server.handlers.admin.get_shop_filter import get_shop_filter
+from server.handlers.admin.set_shop_filter import set_shop_filter
 from server.handlers.base import Handler
 from server.handlers.depot.check_for_updates import check_for_updates
 from server.handlers.depot.confirm_license_update import confirm_license_update
@@ -31,6 +34,11 @@ REGISTRY: Mapping[str, Mapping[str, Handler]] = {
         "WithdrawLicense": withdraw_license,
         "ReplaceLicense": replace_license,
         "ListItems": list_items,
+    },
+    "Admin": {
+        "SetShopFilter": set_shop_filter,
+        "GetShopFilter": get_shop_filter,
+        "ExplainAddress": explain_address,
     },
     "Depot": {
         "GetTicket": get_ticket,

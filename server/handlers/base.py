@@ -11,6 +11,7 @@ from licensing.pushing import Pushing
 from licensing.searching import OrderSearch
 from licensing.vendor_actions import VendorActions
 from server.access import Caller
+from server.filters.shops import ShopFilters
 
 MessageT = TypeVar("MessageT")
 
@@ -33,6 +34,7 @@ class Services:
     depot: Depot
     losses: Losses
     pushing: Pushing
+    shop_filters: ShopFilters
 
 
 Handler = Callable[[Call[Any], Services], Awaitable[Any]]

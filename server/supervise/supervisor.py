@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
@@ -17,7 +18,7 @@ from server.admin import admin_application
 from server.app import utc_now
 from server.errors import SettingsError
 from server.http.accepting import turn_away
-from server.listener import bind, site
+from server.listener import bind, bind_admin_soap, site
 from server.settings import Settings, load_settings
 from server.soap_listener import url_of
 from server.supervise.backoff import Backoff
@@ -30,7 +31,7 @@ ANSWER_SECONDS = 2.0
 MARGIN_SECONDS = 5.0
 """How much longer than its drain a worker may take to end before it is killed."""
 
-FIXED = ("host", "port", "admin_host", "admin_port", "log_format")
+FIXED = ("host", "port", "admin_host", "admin_port", "admin_soap_host", "admin_soap_port", "log_format")
 """Settings that only a new supervisor takes up."""
 
 
@@ -67,12 +68,14 @@ class Supervisor:
         listening: socket.socket,
         events: EventLog,
         notifier: Notifier,
+        admin_soap: socket.socket | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._config = config
         self._command_line = command_line
         self._settings = settings
         self._listening = listening
+        self._admin_soap = admin_soap
         self._events = events
         self._notifier = notifier
         self._monotonic = monotonic
@@ -136,13 +139,16 @@ class Supervisor:
                 settings=settings,
                 channel=theirs.fileno(),
                 listening=self._listening.fileno(),
+                admin_soap=None if self._admin_soap is None else self._admin_soap.fileno(),
             )
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
                 "server.supervise.worker",
                 order.as_argument(),
-                pass_fds=(theirs.fileno(), self._listening.fileno()),
+                pass_fds=tuple(
+                    used.fileno() for used in (theirs, self._listening, self._admin_soap) if used is not None
+                ),
                 stdin=subprocess.DEVNULL,
             )
         now = self._monotonic()
@@ -372,12 +378,14 @@ async def supervise(
     with (
         bind(settings.host, settings.port, setting="host, port") as listening,
         bind(settings.admin_host, settings.admin_port, setting="admin_host, admin_port") as admin,
+        bind_admin_soap(settings) or nullcontext() as admin_soap,
     ):
         supervisor = Supervisor(
             config=config,
             command_line=command_line,
             settings=settings,
             listening=listening,
+            admin_soap=admin_soap,
             events=events,
             notifier=Notifier(os.environ, process=os.getpid()),
         )

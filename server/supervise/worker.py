@@ -5,6 +5,7 @@ import json
 import signal
 import socket
 import sys
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from containers import ContainerError
@@ -13,7 +14,7 @@ from server.errors import SettingsError
 from server.housekeeping import housekeeping
 from server.process import run_loop, settle
 from server.settings import Settings
-from server.soap_listener import soap_listener, url_of
+from server.soap_listener import admin_soap_listener, soap_listener, url_of
 from server.supervise.channel import Channel
 from soap import ContractError
 from storage.errors import StorageError
@@ -31,6 +32,7 @@ class Order:
     settings: Settings
     channel: int
     listening: int
+    admin_soap: int | None = None
 
     def as_argument(self) -> str:
         """Give it as one argument of a command line."""
@@ -39,6 +41,7 @@ class Order:
                 "settings": self.settings.model_dump(mode="json"),
                 "channel": self.channel,
                 "listening": self.listening,
+                "admin_soap": self.admin_soap,
             }
         )
 
@@ -52,11 +55,14 @@ class Order:
 class Worker:
     """Serves until told to stop, and answers its supervisor."""
 
-    def __init__(self, settings: Settings, channel: Channel, listening: socket.socket) -> None:
+    def __init__(
+        self, settings: Settings, channel: Channel, listening: socket.socket, admin_soap: socket.socket | None = None
+    ) -> None:
         self._settings = settings
         self._channel = channel
         self._listening = listening
         self._told = asyncio.Event()
+        self._admin_soap = admin_soap
         self._stop = asyncio.Event()
         self._last = False
 
@@ -69,10 +75,17 @@ class Worker:
         loop.add_signal_handler(signal.SIGTERM, lambda: self._channel.say(leaving=True))
         local_url = url_of(self._listening, secure=settings.tls_certificate_file is not None)
         async with opened_core(settings) as core:
-            application = build_application(settings, core, public_url=settings.public_url or local_url, log=sys.stderr)
+            application = build_application(
+                settings,
+                core,
+                public_url=settings.public_url or local_url,
+                admin_url="" if self._admin_soap is None else url_of(self._admin_soap),
+                log=sys.stderr,
+            )
             async with (
                 housekeeping(settings, core, application),
                 soap_listener(settings, application, self._listening, last=lambda: self._last) as listener,
+                admin_soap_listener(settings, application, self._admin_soap, last=lambda: self._last),
             ):
                 others = [asyncio.create_task(self._listen(application)), asyncio.create_task(self._beat())]
                 settle()
@@ -114,10 +127,14 @@ class Worker:
 
 
 async def _serve(order: Order) -> None:
-    with socket.socket(fileno=order.listening) as listening:
+    with ExitStack() as stack:
+        listening = stack.enter_context(socket.socket(fileno=order.listening))
+        admin_soap = None
+        if order.admin_soap is not None:
+            admin_soap = stack.enter_context(socket.socket(fileno=order.admin_soap))
         channel = await Channel.over(socket.socket(fileno=order.channel))
         try:
-            await Worker(order.settings, channel, listening).run()
+            await Worker(order.settings, channel, listening, admin_soap).run()
         except MENDABLE as error:
             channel.say(failed=str(error))
             await channel.close()

@@ -54,7 +54,7 @@ class Service:
         node = self.schema.find(f"{XS}simpleType[@name='{type_.name}']/{XS}restriction")
         facets = {} if node is None else {etree.QName(f).localname: str(f.get("value")) for f in node}
         return {
-            "string": "a" * int(facets.get("minLength", 1)),
+            "string": facets.get("enumeration", "a" * int(facets.get("minLength", 1))),
             "int": int(facets.get("minInclusive", 7)),
             "long": 6_000_010,
             "boolean": True,

@@ -1,0 +1,1 @@
+"""Handlers of the Admin service, one file per operation."""
