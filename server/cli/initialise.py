@@ -28,6 +28,9 @@ port = 8080
 admin_host = "127.0.0.1"
 admin_port = 8081
 
+# The Admin interface (SOAP), for those who have a key from `opendepot admin add NAME`. It is on the loopback.
+# admin_soap_port = 8082
+
 # Where clients reach the services from outside; it stands in the WSDL.
 # public_url = "https://licences.example.com"
 """
