@@ -1,7 +1,7 @@
 """Rules changing ten times a second under load on two workers: no request is judged by a mixture, or by old rules.
 
-Every version lets in the shop and denies the other one, by rules that do so only together: a deny that an allow excepts,
-of lengths that differ from version to version. What is judged by parts of two versions comes out otherwise.
+Every version lets in the shop and denies the other one, by rules that do so only together: a deny that an allow
+excepts, of lengths that differ from version to version. Parts of two versions would give another outcome.
 """
 
 import asyncio
