@@ -81,7 +81,9 @@ async def serving(
                     application=application,
                     keeper=listener.keeper,
                 )
-                application.events.info("serving", url=url, local_url=local_url, admin_url=up.admin_url)
+                application.events.info(
+                    "serving", url=url, local_url=local_url, admin_url=up.admin_url, admin_soap_url=admin_soap_url
+                )
                 yield up
                 application.events.info("draining")
             application.events.info("stopped")

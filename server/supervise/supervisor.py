@@ -395,6 +395,11 @@ async def supervise(
         loop.add_signal_handler(signal.SIGHUP, supervisor.reload)
         local_url = url_of(listening, secure=settings.tls_certificate_file is not None)
         url, admin_url = settings.public_url or local_url, url_of(admin)
+        admin_soap_url = None if admin_soap is None else url_of(admin_soap)
         async with site(admin_application(supervisor), admin):
-            await supervisor.run(lambda: events.info("serving", url=url, local_url=local_url, admin_url=admin_url))
+            await supervisor.run(
+                lambda: events.info(
+                    "serving", url=url, local_url=local_url, admin_url=admin_url, admin_soap_url=admin_soap_url
+                )
+            )
         events.info("stopped")

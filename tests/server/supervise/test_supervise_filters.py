@@ -105,6 +105,20 @@ async def test_no_request_is_judged_by_a_mixture_while_rules_change(depot: Depot
     assert not server.events("internal_error")
 
 
+async def test_every_worker_serves_the_admin_interface(depot: Depot, supervised: Any) -> None:
+    server: Supervised = await supervised(depot, workers=2, environment={"OPENDEPOT_ADMIN_SOAP_PORT": "0"}).serving()
+    async with opened_core(load_settings(depot.config)) as core:
+        key = await core.catalogue.add_administrator("ops")
+    url = f"{server.events('serving')[0]['admin_soap_url']}/v1/admin"
+    body = envelope('<GetShopFilter xmlns="urn:opendepot:admin:1"><shopName>shop</shopName></GetShopFilter>')
+    for given, status in ((key, 200), ("od_wrong", 401)):
+        headers = {"Content-Type": "text/xml", "Authorization": f"Bearer {given}", "Connection": "close"}
+        async with aiohttp.ClientSession(headers=headers) as session:
+            for _ in range(8):
+                async with session.post(url, data=body) as answer:
+                    assert answer.status == status, await answer.text()
+
+
 @pytest.mark.long
 async def test_no_request_is_judged_by_rules_older_than_a_second(depot: Depot, supervised: Any) -> None:
     server: Supervised = await supervised(depot, workers=2).serving()
