@@ -293,6 +293,7 @@ async def test_a_reload_that_cannot_be_is_refused_and_nothing_changes(depot: Dep
     assert not server.events("worker_died")
     configure(depot, new)
     await reloaded(server)
+    await until(lambda: not set(before.values()) & server.members(), "the old workers have ended")
     assert "https://after.example.com/v1/sales" in (await server.fetched("/v1/sales?wsdl"))[1]
 
 
@@ -337,6 +338,7 @@ async def test_a_reload_whose_second_worker_does_not_start_leaves_both_old_ones(
     assert (await checks(server))[0] == 200
     armed.unlink()
     await reloaded(server)
+    await until(lambda: not set(before.values()) & server.members(), "the old workers have ended")
     for _ in range(6):
         assert "https://after.example.com/v1/sales" in (await server.fetched("/v1/sales?wsdl"))[1]
 
