@@ -19,7 +19,7 @@ ORDER BY version DESC
 LIMIT :limit;
 
 -- name: all_shops
-SELECT shop_id, name, active, access_policy, created_at FROM shops ORDER BY name;
+SELECT shop_id, name, active, access_policy, created_at, rights FROM shops ORDER BY name;
 
 -- name: set_access_policy
 UPDATE shops SET access_policy = :access_policy WHERE name = :name;
