@@ -34,6 +34,7 @@ async def put_rules(server: Server, text: str) -> None:
     async with core_of(server) as core:
         editor = FilterEditor(core.storage, clock=utc_now)
         document = await editor.store(await editor.prepare(lambda _: rules), author="test", comment="")
+    server.up.application.filters.hurry()
     await until(lambda: server.up.application.filters.last().document_version == document.version)
 
 
@@ -46,6 +47,7 @@ async def put_policy(server: Server, policy: AccessPolicy) -> None:
         found = server.up.application.filters.last().shops.get(shop)
         return found is not None and found.access_policy is policy
 
+    server.up.application.filters.hurry()
     await until(known)
 
 
