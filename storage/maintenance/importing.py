@@ -23,7 +23,7 @@ from storage.maintenance.files import Progress, no_progress
 from storage.maintenance.lines import row_of
 from storage.maintenance.links import CHUNK, Dialect, Link, is_postgres, open_link, place
 from storage.maintenance.schema import migrations_of, table_names
-from storage.maintenance.tables import HISTORY, SERVER, TABLES, Table
+from storage.maintenance.tables import HISTORY, PRESET, SERVER, TABLES, Table
 from storage.migrations import IMPORT_MARK
 
 
@@ -98,10 +98,12 @@ async def _mark_empty(link: Link, identity: bytes) -> None:
     async with link.transaction():
         for table in TABLES:
             count = await _count(link, table)
-            if table.name != SERVER and count:
+            if table.name not in PRESET and count:
                 raise MaintenanceError(
                     f"the database is not empty ({count} rows of {table.name}); an import needs an empty one"
                 )
+        for name in PRESET - {SERVER}:
+            await link.execute(f"DELETE FROM {name}")  # noqa: S608 - a declared name
         await link.insert(HISTORY, ("number", "name", "checksum"), [(IMPORT_MARK, "import", identity)])
 
 

@@ -20,7 +20,7 @@ from storage.maintenance.files import new_private_file
 from storage.maintenance.links import Link, open_link
 from storage.maintenance.postgres_tools import Tools, find_tools, run_script, run_tool
 from storage.maintenance.schema import check_statements, migrate_database, table_names
-from storage.maintenance.tables import HISTORY, SERVER
+from storage.maintenance.tables import HISTORY, PRESET
 from storage.rows import from_time
 
 _NOT_OURS = (" SCHEMA - ", " COMMENT - SCHEMA ", " ACL ", " EXTENSION - ", " COMMENT - EXTENSION ")
@@ -93,7 +93,7 @@ async def _look_at_old(link: Link, *, replace: bool) -> tuple[int, bool]:
         if not replace:
             raise MaintenanceError(f"{error}; or --replace moves the tables aside into another schema") from None
         return 0, True
-    rows = sum(count for table, count in old.rows.items() if table != SERVER)
+    rows = sum(count for table, count in old.rows.items() if table not in PRESET)
     if rows and not replace:
         raise MaintenanceError(
             f"the database is not empty ({rows} rows); --replace moves its tables aside into another schema"

@@ -16,7 +16,7 @@ from storage.maintenance.files import Progress, make_durable, new_private_file
 from storage.maintenance.links import open_link
 from storage.maintenance.schema import migrate_database
 from storage.maintenance.sqlite_link import SqliteLink
-from storage.maintenance.tables import SERVER
+from storage.maintenance.tables import PRESET
 from storage.sqlite.connection import typed_error
 
 PAGES = 1024
@@ -101,7 +101,7 @@ async def _look_at_old(target: Path, *, replace: bool) -> int:
         if not replace:
             raise MaintenanceError(f"{target} is there, but cannot be read; --replace keeps it aside") from None
         return 0
-    rows = sum(count for table, count in old.rows.items() if table != SERVER)
+    rows = sum(count for table, count in old.rows.items() if table not in PRESET)
     if rows and not replace:
         raise MaintenanceError(
             f"{target} is not empty ({rows} rows); --replace keeps it aside and puts the backup there"

@@ -14,6 +14,9 @@ HISTORY = "schema_migrations"
 SERVER = "server"
 """The table with the one row that holds for the whole server; it is there before there is any data."""
 
+PRESET = frozenset({SERVER, "audit_head"})
+"""The tables that have their one row before there is any data."""
+
 AUDIT = "audit"
 
 LEASES = "leases"

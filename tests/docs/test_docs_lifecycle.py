@@ -13,7 +13,7 @@ SITUATIONS = tomllib.loads((ROOT / "docs" / "situations.toml").read_text())["sit
 NOT_OF_LICENCES = {
     *("Erased", "OrderNumberExists", "OrderUnknown", "OrderNameRequired", "OriginalOrderUnknown", "ItemUnknown"),
     *("PageTokenInvalid", "StateUnknown", "TicketUnknown", "LicenseRepeated", "MixedFirmCodes", "ContextRefused"),
-    *("ContainerUnregistered", "ServerBehind", "Contended"),
+    *("ContainerUnregistered", "Contended", "ShopUnknown"),
 }
 """Refusals that say a request is wrong, or come again later, and nothing of what became of a licence."""
 
