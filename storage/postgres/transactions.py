@@ -6,6 +6,7 @@ a time may stand in between. There is no advisory lock and no LISTEN.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from secrets import SystemRandom
 from typing import Any
@@ -107,7 +108,7 @@ async def _write(connection: _Pooled, begin: str, body: Body) -> _Attempt:
         begun = True
         answer = await body(connection)
         committing = True
-        tag = await connection.execute(COMMIT)
+        tag, warned = await _commit(connection)
     except Withdrawn as withdrawn:
         return _Attempt(outcome=Answered(answer=withdrawn.answer), again=False)
     except DRIVER_ERRORS as error:
@@ -119,10 +120,31 @@ async def _write(connection: _Pooled, begin: str, body: Body) -> _Attempt:
         return _Attempt(outcome=Failed(error=typed_error(error)), again=again)
     except Exception as error:  # noqa: BLE001 - the rim: whatever a body raises belongs to its caller alone
         return _Attempt(outcome=Failed(error=error), again=False)
-    if tag != COMMIT:
-        refused = StorageError("the database took the transaction back at COMMIT; nothing was written")
-        return _Attempt(outcome=Failed(error=refused), again=False)
-    return _Attempt(outcome=Answered(answer=answer), again=False)
+    if tag == COMMIT and not warned:
+        return _Attempt(outcome=Answered(answer=answer), again=False)
+    refused = StorageError("the database took the transaction back at COMMIT; nothing was written")
+    return _Attempt(outcome=Failed(error=outcome_unknown(warned[0]) if tag == COMMIT else refused), again=False)
+
+
+async def _commit(connection: _Pooled) -> tuple[str, list[Any]]:
+    """The tag that COMMIT is answered with, and the warnings beside it.
+
+    Somebody who ends the wait for a synchronous standby makes PostgreSQL answer as if all was well, with a warning: the
+    transaction is on this server alone (its manual, "Planning for High Availability").
+    """
+    warned: list[Any] = []
+
+    def note(_: object, message: Any) -> None:
+        if message.severity_en == "WARNING":
+            warned.append(message)
+
+    connection.add_log_listener(note)
+    try:
+        return await connection.execute(COMMIT), warned
+    finally:
+        # The pool may have taken back a connection that it saw die.
+        with suppress(asyncpg.InterfaceError):
+            connection.remove_log_listener(note)
 
 
 async def _read(connection: _Pooled, begin: str | None, body: Body) -> _Attempt:
