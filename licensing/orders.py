@@ -3,7 +3,7 @@
 import json
 from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -31,6 +31,8 @@ from licensing.order_values import (
     OrderLine,
     OrderReceipt,
     OrderRequest,
+    answer_of,
+    plain,
     receipt_of,
     values_of,
 )
@@ -229,7 +231,7 @@ class Sales:
             operation=CREATE_ORDER,
             transaction_id=order.transaction_id,
             request_hash=request_hash,
-            answer=asdict(draft.receipt),
+            answer=answer_of(draft.receipt),
             at=order.created_at,
         )
         details: dict[str, Any] = {
@@ -315,7 +317,7 @@ class Sales:
         return self._vault.open("ticket", ticket.sealed).decode()
 
     def _sealed_customer(self, customer: Customer | None) -> bytes | None:
-        return None if customer is None else self._vault.seal("customer", json.dumps(asdict(customer)).encode())
+        return None if customer is None else self._vault.seal("customer", json.dumps(plain(customer)).encode())
 
     def _url(self, ticket: str) -> str | None:
         return None if self._collect_url is None else self._collect_url.replace("{ticket}", ticket)
