@@ -121,8 +121,8 @@ def copy_whole(file: Path, draft: Path) -> None:
 
 
 def remove_database(path: Path) -> None:
-    """Remove a file that was not finished, and what SQLite keeps beside it."""
-    for companion in ("", *COMPANIONS):
+    """Remove a file that was not finished, and what stands beside it: SQLite's files, and the one that writers lock."""
+    for companion in ("", *COMPANIONS, "-turn"):
         path.with_name(path.name + companion).unlink(missing_ok=True)
 
 

@@ -44,7 +44,13 @@ def publish(monkeypatch: pytest.MonkeyPatch) -> Publish:
                 "ListItems",
             ],
         ),
-        ("v1/depot.wsdl", ["GetTicket", "GetLicenseUpdate", "ConfirmLicenseUpdate"]),
+        (
+            "v1/depot.wsdl",
+            [
+                *("GetTicket", "GetLicenseUpdate", "ConfirmLicenseUpdate", "ReturnLicense", "RestoreLicense"),
+                *("CheckForUpdates", "GetAutoUpdate", "GetOpenTransfers"),
+            ],
+        ),
     ],
 )
 def test_a_contract_is_its_operation_table(path: str, operations: list[str]) -> None:

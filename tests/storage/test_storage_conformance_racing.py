@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from containers import Container, SoftwareBox, load_trust
+from licensing.alarms import Alarms
 from licensing.catalogue import Catalogue
 from licensing.depot import Depot
 from licensing.errors import Contended, LicenseUnknown, LicenseWithdrawn, LicensingError, NothingFree, QuantityDiffers
 from licensing.orders import OrderLine, OrderReceipt, OrderRequest, Sales
+from licensing.transfers.carrying import Carrier
 from licensing.vault import Vault
 from licensing.vendor_actions import VendorActions
 from storage import Storage
@@ -38,7 +40,10 @@ class Race:
         self.box = SoftwareBox.create(now=NOW, random=self.rng.randbytes)
         trust = load_trust(self.box.root_certificate_pem)
         self.nodes = nodes
-        self.depots = [Depot(storage=x, vault=self.vault, box=self.box, trust=trust, clock=now) for x in nodes]
+        self.depots = [
+            Depot(carrier=Carrier(storage=x, box=self.box, trust=trust, clock=now, alarms=Alarms()), vault=self.vault)
+            for x in nodes
+        ]
         self.selling = [Sales(storage=x, vault=self.vault, clock=now, random=self.rng.randbytes) for x in nodes]
         self.acting = [VendorActions(storage=x, vault=self.vault, clock=now, random=self.rng.randbytes) for x in nodes]
         self.containers = [

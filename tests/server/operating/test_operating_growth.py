@@ -16,10 +16,10 @@ COUNTED = [
 ]
 NUMBERS = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})"
 ROWS = """
-INSERT INTO shops SELECT 's', 's', 1, 1;
+INSERT INTO shops (shop_id, name, active, created_at) SELECT 's', 's', 1, 1;
 INSERT INTO items SELECT printf('i%06d', i), 1, 1, '{}', '{}', 1, 1 FROM n;
 INSERT INTO tickets SELECT printf('t%06d', i), randomblob(32), x'00', i FROM n;
-INSERT INTO orders
+INSERT INTO orders (order_id, shop_id, transaction_id, order_number, ticket_id, customer_sealed, created_at)
     SELECT printf('o%06d', i), 's', printf('x%06d', i), printf('n%06d', i), printf('t%06d', i), NULL, i FROM n;
 INSERT INTO answers SELECT 's', 'CreateOrder', printf('x%06d', i), x'00', x'00', i FROM n;
 INSERT INTO licenses (
