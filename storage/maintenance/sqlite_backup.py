@@ -154,5 +154,6 @@ def _swap(draft: Path, target: Path, now: datetime) -> Path | None:
                     beside.replace(aside.with_name(aside.name + companion))
         os.link(target, aside)
     draft.replace(target)
+    draft.with_name(draft.name + "-turn").unlink(missing_ok=True)
     make_durable(target.parent)
     return aside
