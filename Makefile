@@ -13,9 +13,10 @@ demo: setup
 # In as many processes as there are cores. Tests that own the machine share an xdist_group, and so one process. A process
 # that crashes ends the run: pytest-xdist 3.8 may wait for ever for the one that replaces it.
 TEST_PROCESSES ?= auto
+TEST_SELECTION ?= not long and not slow
 test: setup system-packages
 	@rm -f .coverage .coverage.*
-	@.venv/bin/pytest -q -m "not long" -n $(TEST_PROCESSES) --dist loadgroup --max-worker-restart 0 \
+	@.venv/bin/pytest -q -m "$(TEST_SELECTION)" -n $(TEST_PROCESSES) --dist loadgroup --max-worker-restart 0 \
 		--cov --cov-report=term-missing:skip-covered $(PYTEST_OPTIONS)
 
 lint: setup
@@ -32,7 +33,8 @@ generate: setup
 	.venv/bin/python docs/generate.py
 	.venv/bin/ruff format -q soap/messages
 
-check: lint types test
+check: lint types
+	@$(MAKE) test TEST_SELECTION="not long"
 
 # Kills, soaks, fuzzing. Resumable; counts are options: make long LONG_OPTIONS="--kills 1000 --seed 8 --fuzz 200000 --fuzz-from 60000"
 # With --state DIR the kills go on where they stood; see docs/reference/durability.md.
