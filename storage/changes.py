@@ -32,7 +32,16 @@ from storage.commands import (
 from storage.erasure import EraseOrders
 from storage.erasure_plans import erase_orders
 from storage.errors import QuantityExceeded, StepUnknown
-from storage.outbox import OutboxCommand
+from storage.marketing import MarketingCommand
+from storage.marketing_plans import plan_marketing_command
+from storage.outbox import (
+    ClaimMessages,
+    DropMessage,
+    OutboxCommand,
+    RetryMessages,
+    SettleDelivered,
+    SettleFailed,
+)
 from storage.outbox_plans import add_messages, plan_outbox_command
 from storage.outcomes import Withdrawn
 from storage.plans import Plan, ReadEach, many, one, written, written_each
@@ -58,6 +67,7 @@ PlannedCommand = (
     | DecideApproval
     | OutboxCommand
     | EraseOrders
+    | MarketingCommand
 )
 
 
@@ -98,8 +108,10 @@ def plan_command(command: PlannedCommand) -> Plan[object]:  # noqa: C901, PLR091
             return _decide_approval(command)
         case EraseOrders():
             return erase_orders(command)
-        case _:
+        case ClaimMessages() | SettleDelivered() | SettleFailed() | RetryMessages() | DropMessage():
             return plan_outbox_command(command)
+        case _:
+            return plan_marketing_command(command)
 
 
 def check_write() -> Plan[object]:

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from storage.audit import AuditQuery, SealAudit
 from storage.erasure import EraseOrders, ErasureQuery
+from storage.marketing import MarketingCommand, MarketingQuery
 from storage.outbox import OutboxCommand, OutboxMessage, OutboxQuery
 from storage.records import (
     AccessPolicy,
@@ -588,6 +589,7 @@ Command = (
     | SetAccessPolicy
     | AddAdministrator
     | StoreFilters
+    | MarketingCommand
 )
 Query = (
     LoadServer
@@ -613,4 +615,5 @@ Query = (
     | LoadFilters
     | FindFilters
     | ListFilters
+    | MarketingQuery
 )

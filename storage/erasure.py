@@ -15,6 +15,9 @@ class EraseOrders:
     licences are in. A message that is just being delivered stays, empty. For each an audit row is written like `audit`,
     with the order as its subject and, as its details, the ids of the audit rows under `audit`.
 
+    `addresses` are lookups of mail addresses (see `storage.marketing`) whose consent and suppression go, too; where
+    `addresses_before` is given, only what was written before that time.
+
     `swept_to`: remember that everything up to this order was seen to.
     """
 
@@ -23,6 +26,8 @@ class EraseOrders:
     at: datetime
     audit: AuditRow
     swept_to: str | None = None
+    addresses: tuple[bytes, ...] = ()
+    addresses_before: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,6 +4,7 @@ import json
 
 from storage import rows
 from storage.erasure import ErasableOrder, EraseOrders, ErasureQuery, FindErasable, WalkOrders
+from storage.marketing_plans import forget_addresses
 from storage.plans import Plan, many, written
 
 
@@ -12,6 +13,7 @@ def erase_orders(command: EraseOrders) -> Plan[tuple[str, ...]]:
     erased: list[str] = []
     for order_id in sorted(set(command.order_ids)):
         erased += yield from _erase_order(command, order_id)
+    yield from forget_addresses(command.addresses, before=command.addresses_before)
     if command.swept_to is not None:
         yield from written("remember_swept", {"order_id": command.swept_to})
     return tuple(erased)

@@ -70,6 +70,28 @@ from storage.commands import (
     WatchContainers,
 )
 from storage.erasure import ErasableOrder, EraseOrders, FindErasable, WalkOrders
+from storage.marketing import (
+    AddCampaign,
+    AddressView,
+    CampaignRow,
+    Consent,
+    CountFates,
+    CountOffers,
+    CountTaken,
+    ExpiringPage,
+    FateCount,
+    FindAddress,
+    ForgetAddress,
+    LiftSuppressions,
+    ListCampaigns,
+    ListConsents,
+    RecordConsent,
+    StopCampaign,
+    SuppressAddress,
+    TakeReminderTurn,
+    TellExpiring,
+    WalkExpiring,
+)
 from storage.outbox import (
     ClaimMessages,
     DropMessage,
@@ -117,6 +139,13 @@ class Storage(Protocol):
     async def execute(self, command: RetryMessages) -> int: ...
     @overload
     async def execute(self, command: EraseOrders) -> tuple[str, ...]: ...
+    @overload
+    async def execute(
+        self,
+        command: RecordConsent | SuppressAddress | AddCampaign | StopCampaign | TakeReminderTurn | TellExpiring,
+    ) -> bool: ...
+    @overload
+    async def execute(self, command: LiftSuppressions | ForgetAddress | CountOffers | CountTaken) -> int: ...
     async def execute(self, command: Command) -> object:
         """Carry out one command whole or not at all; the answer is durable when it arrives.
 
@@ -180,6 +209,16 @@ class Storage(Protocol):
     async def query(self, query: ListOutbox) -> tuple[OutboxRow, ...]: ...
     @overload
     async def query(self, query: FindErasable | WalkOrders) -> tuple[ErasableOrder, ...]: ...
+    @overload
+    async def query(self, query: FindAddress) -> AddressView: ...
+    @overload
+    async def query(self, query: ListConsents) -> tuple[Consent, ...]: ...
+    @overload
+    async def query(self, query: ListCampaigns) -> tuple[CampaignRow, ...]: ...
+    @overload
+    async def query(self, query: CountFates) -> tuple[FateCount, ...]: ...
+    @overload
+    async def query(self, query: WalkExpiring) -> ExpiringPage: ...
     async def query(self, query: Query) -> object:
         """Answer one query from one consistent snapshot of what was committed."""
         ...

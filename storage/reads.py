@@ -40,6 +40,8 @@ from storage.commands import (
 from storage.erasure import FindErasable, WalkOrders
 from storage.erasure_plans import plan_erasure_query
 from storage.errors import NotInitialised
+from storage.marketing import CountFates, FindAddress, ListCampaigns, ListConsents, WalkExpiring
+from storage.marketing_plans import plan_marketing_query
 from storage.outbox import ListOutbox, LoadOutbox
 from storage.outbox_plans import plan_outbox_query
 from storage.plans import Plan, many, one
@@ -110,6 +112,8 @@ def plan_query(query: Query) -> Plan[object]:  # noqa: C901, PLR0911, PLR0912 - 
             return _watch_containers(query)
         case LoadOutbox() | ListOutbox():
             return plan_outbox_query(query)
+        case FindAddress() | ListConsents() | ListCampaigns() | CountFates() | WalkExpiring():
+            return plan_marketing_query(query)
         case FindErasable() | WalkOrders():
             return plan_erasure_query(query)
         case _:

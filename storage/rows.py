@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
+from storage.marketing import CampaignRow, Consent, OfferEvent, SuppressionRow
 from storage.outbox import OutboxMessage
 from storage.records import (
     AccessPolicy,
@@ -43,10 +44,13 @@ Parameters = dict[str, str | int | bytes | list[str] | None]
 Flat = (
     Approval
     | AuditRow
+    | CampaignRow
+    | Consent
     | Credential
     | Item
     | License
     | Movement
+    | OfferEvent
     | Order
     | OutboxMessage
     | Administrator
@@ -54,6 +58,7 @@ Flat = (
     | Placement
     | Shop
     | StoredAnswer
+    | SuppressionRow
     | Ticket
 )
 

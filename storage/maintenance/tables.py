@@ -266,6 +266,11 @@ TABLES: tuple[Table, ...] = (
         last_failure=_T,
         created_at=_N,
     ),
+    _table("mail_consents", "lookup", lookup=_B, sealed=_B, given_at=_N, source=_T, recorded_by=_T),
+    _table("mail_suppressions", "lookup reason", lookup=_B, reason=_T, at=_N, source=_T),
+    _table("reminders", "license_id expires_at days", license_id=_T, expires_at=_N, days=_N, told_at=_N),
+    _table("campaigns", "name", name=_T, rules=_T, offer_item=_T, created_at=_N, stopped_at=_N),
+    _table("offer_events", "campaign fate subject", campaign=_T, fate=_T, subject=_T, license_id=_T, at=_N),
     _table("audit_chain", "position", position=_N, audit_id=Kind.AUDIT_ID, details_digest=_B, digest=_B),
     _table(
         "audit_head",
