@@ -8,7 +8,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Coroutine
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
 from rules import FIRM, World
 
-from containers import Container, ContainerError, SoftwareBox, read_update
+from containers import Container, ContainerError, Seen, SoftwareBox, read_context, read_update
 from licensing.allowances import Allowances
 from licensing.depot import UpdateAnswer
 from licensing.errors import LicensingError, NothingFree
@@ -95,6 +95,16 @@ class File:
     data: bytes
 
 
+@dataclass(frozen=True)
+class Standing:
+    """What the server's row of a container says, and how many steps were made for it."""
+
+    mark: str = "ok"
+    base: tuple[int, int] = (0, 0)
+    healing: Seen | None = None
+    steps: int = 0
+
+
 @dataclass
 class Truth:
     """What is really so of one container. `place` is its one true file; `honest`: nobody has copied or put it back."""
@@ -162,10 +172,14 @@ class Chaos(RuleBasedStateMachine):
             self.truths[container.serial] = Truth(place=f"c{number}")
         self.steps: dict[tuple[str, int, int], bytes] = {}
         self.doubled = False
+        self.unmet: set[str] = set()  # containers that a restored server has not heard of since
+        self.blocked: set[str] = set()
         self.old_epoch = 0
+        self.forgotten = 0  # the last epoch of which something was forgotten
+        self.current: Sent | None = None
         self.slow: list[tuple[Paused, asyncio.Task[UpdateAnswer], Sent]] = []
         self.alarms: list[tuple[str, Any]] = []
-        self.world.alarms.listen(lambda name, fields: self.alarms.append((name, fields.get("serial"))))
+        self.world.alarms.listen(self._heard)
 
     def teardown(self) -> None:
         if not hasattr(self, "truths"):
@@ -182,6 +196,14 @@ class Chaos(RuleBasedStateMachine):
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         return self.runner.run(work)
+
+    def _heard(self, name: str, fields: Any) -> None:
+        serial, sent = fields.get("serial"), self.current
+        self.alarms.append((name, serial))
+        if name == "server_behind" and sent is not None and sent.place == self.truths[sent.serial].place:
+            here = self._opened(sent.place).counter(FIRM)
+            if read_context(sent.data).counter == here:
+                self.unmet.discard(serial)  # what it holds was believed, and went into the journal
 
     # --- containers -------------------------------------------------------------------------------------------------
 
@@ -278,10 +300,14 @@ class Chaos(RuleBasedStateMachine):
     @rule(number=st.integers(0, CONTAINERS - 1), order=st.integers(0, 1), heals=st.booleans())
     def two_copies_in_lockstep(self, number: int, order: int, heals: bool) -> None:
         """Both ask with the same export number: that is noticed at once, and mended by support or not."""
+        if self.lockstep(number, order) and heals:
+            self.heal(self._serial(number), everywhere=True)
+
+    def lockstep(self, number: int, order: int) -> bool:
         serial = self._serial(number)
         truth = self.truths[serial]
         if truth.ghosts >= 3 or not truth.honest or self._mark(serial) != "ok":
-            return
+            return False
         truth.ghosts += 1
         truth.honest = False
         ghost = f"ghost-{serial}-{truth.ghosts}"
@@ -292,18 +318,32 @@ class Chaos(RuleBasedStateMachine):
         rows = self.world.sql("SELECT base_epoch, base_number FROM containers WHERE serial = ?", serial)
         if rows and tuple(self._opened(ghost).counter(FIRM)) >= rows[0]:
             assert self._mark(serial) == "marked"
-        if heals:
-            self.heal(serial, everywhere=True)
+        return True
 
-    @rule(number=st.integers(0, CONTAINERS - 1), everywhere=st.booleans())
-    def support_heals(self, number: int, everywhere: bool) -> None:
-        """Let support accept the true one of marked copies, and the others try what they get."""
-        self.heal(self._serial(number), everywhere=everywhere)
+    @rule(target=files, number=st.integers(0, CONTAINERS - 1), everywhere=st.booleans(), loads=st.booleans())
+    def support_heals(self, number: int, everywhere: bool, loads: bool) -> Any:
+        """Let support accept the true one of marked copies, and the others try what they get; or all that later."""
+        file = self.heal(self._serial(number), everywhere=everywhere, loads=loads)
+        return file or multiple()
 
-    def heal(self, serial: str, *, everywhere: bool) -> None:
+    @rule(
+        target=contexts, number=st.integers(0, CONTAINERS - 1), order=st.integers(0, 1), ways=st.lists(WAYS, max_size=3)
+    )
+    def while_it_heals(self, number: int, order: int, ways: list[Way]) -> Any:
+        """Two copies are noticed, one is accepted, and before it has loaded its file everybody asks again."""
+        serial = self._serial(number)
+        delayed = self._go(Way(number=number, order=order, gone="context"))
+        self.lockstep(number, order)
+        if self.heal(serial, everywhere=False, loads=False) is None:
+            return delayed
+        ghost = self.truths[serial].ghosts
+        asked = [self._go(replace(way, number=number, ghost=ghost, gone=way.gone)) for way in ways]
+        return multiple(delayed, *asked)
+
+    def heal(self, serial: str, *, everywhere: bool, loads: bool = True) -> File | None:
         truth = self.truths[serial]
-        if self._mark(serial) != "marked":
-            return
+        if self._mark(serial) not in {"marked", "healing"}:
+            return None
         context = self._opened(truth.place).context(FIRM)
         data = self.run(self.world.losses().accept(serial, FIRM, context=context, reason="r", actor="support"))
         self._one_step_for_each_counter(serial, data)
@@ -312,9 +352,24 @@ class Chaos(RuleBasedStateMachine):
             for ghost in range(1, truth.ghosts + 1):
                 place = f"ghost-{serial}-{ghost}"
                 assert not isinstance(self._load(place, file), Sent), "bound to the other's context"
-        receipt = self._load(truth.place, file)
+        receipt = self._load(truth.place, file) if loads else None
         if isinstance(receipt, Sent):
             self.confirm_now(receipt)
+        return file
+
+    @rule(number=st.integers(0, CONTAINERS - 1), blocks=st.sampled_from([True, False, False]))
+    def support_blocks(self, number: int, blocks: bool) -> None:
+        serial = self._serial(number)
+        if blocks:
+            self.run(self.world.losses().block(serial, reason="r", actor="support"))
+            self.blocked.add(serial)
+        else:
+            self._unblock(serial)
+
+    def _unblock(self, serial: str) -> None:
+        if serial in self.blocked:
+            self.run(self.world.losses().unblock(serial, reason="r", actor="support"))
+            self.blocked.discard(serial)
 
     @rule(target=files, sent=contexts, order=st.integers(0, 1), wish=st.none() | st.integers(1, 3))
     def collect(self, sent: Sent, order: int, wish: int | None) -> Any:
@@ -351,8 +406,43 @@ class Chaos(RuleBasedStateMachine):
 
         return self._asked(sent, both())
 
-    @rule(sent=contexts, order=st.integers(0, 1), call=st.integers(1, 3), lowers=st.booleans())
+    @rule(target=files, order=st.integers(0, 1), ways=st.lists(WAYS, min_size=2, max_size=4))
+    def several_at_once(self, order: int, ways: list[Way]) -> Any:
+        """Several wishes about one licence are under way at the same time, most of them of different containers."""
+        taken: dict[str, Way] = {}
+        for way in ways:
+            serial = self._serial(way.number)
+            if serial not in self.blocked and self._mark(serial) == "ok" and self.truths[serial].honest:
+                taken.setdefault(serial, way)
+        sent = [
+            Sent(serial=serial, place=place, data=self._opened(place).context(FIRM))
+            for serial, place in ((serial, self.truths[serial].place) for serial in taken)
+        ]
+
+        async def all_of_them() -> list[UpdateAnswer | BaseException]:
+            wishes = (
+                self._wish(each, self.orders[order], way.quantity or None, lowers=way.lowers)
+                for each, way in zip(sent, taken.values(), strict=True)
+            )
+            return await asyncio.gather(*wishes, return_exceptions=True)
+
+        made = []
+        for each, answer in zip(sent, self.run(all_of_them()), strict=True):
+            if isinstance(answer, NothingFree):
+                continue
+            if isinstance(answer, BaseException):
+                raise answer
+            assert answer.state != "Marked", "an honest container"
+            if answer.update is not None:
+                self._one_step_for_each_counter(each.serial, answer.update)
+                made.append(File(serial=each.serial, data=answer.update))
+        return multiple(*made)
+
+    @rule(sent=contexts, order=st.integers(0, 1), call=st.integers(1, 6), lowers=st.booleans())
     def a_slow_worker_begins(self, sent: Sent, order: int, call: int, lowers: bool) -> None:
+        self._begin(sent, order, call=call, lowers=lowers)
+
+    def _begin(self, sent: Sent, order: int, *, call: int, lowers: bool) -> None:
         async def begin() -> None:
             paused = Paused(self.world.storage, call=call)
             depot = self.world.depot(paused)  # type: ignore[arg-type]
@@ -369,6 +459,7 @@ class Chaos(RuleBasedStateMachine):
             self.slow.append((paused, task, sent))
 
         if len(self.slow) < 2:
+            self.current = sent
             self.run(begin())
 
     @rule(target=files)
@@ -387,9 +478,9 @@ class Chaos(RuleBasedStateMachine):
         self.confirm_now(sent)
 
     def confirm_now(self, sent: Sent) -> None:
-        mark = self._mark(sent.serial)
+        before = self._standing(sent)
         state = self.run(self.world.confirm(sent.data))
-        self._judge(sent, state, mark)
+        self._judge(sent, state, before)
 
     async def _wish(self, sent: Sent, order: OrderReceipt, quantity: int | None, *, lowers: bool) -> UpdateAnswer:
         targets = (Target(license_id=order.licenses[0].license_id, quantity=quantity),)
@@ -399,26 +490,56 @@ class Chaos(RuleBasedStateMachine):
         return await depot.get_license_update(ticket=order.ticket, targets=targets, context=sent.data)
 
     def _asked(self, sent: Sent, work: Coroutine[Any, Any, UpdateAnswer]) -> Any:
-        mark = self._mark(sent.serial)
+        before = self._standing(sent)
         try:
             answer = self.run(work)
         except NothingFree:
-            self._judge(sent, "NothingFree", mark)
+            self._judge(sent, "NothingFree", before)
             return multiple()
-        self._judge(sent, answer.state, mark)
+        self._judge(sent, answer.state, before)
         self.happened[answer.state] += 1
         if answer.update is None:
             return multiple()
         self._one_step_for_each_counter(sent.serial, answer.update)
         return File(serial=sent.serial, data=answer.update)
 
-    def _judge(self, sent: Sent, state: str, mark: str) -> None:
-        truth = self.truths[sent.serial]
-        now = self._mark(sent.serial)
-        if mark in {"healing", "lost"} and now == "ok":
-            truth.honest, truth.place = True, sent.place or truth.place
+    def _standing(self, sent: Sent) -> Standing:
+        self.current = sent
+        self.alarms.clear()
+        rows = self.world.sql(
+            "SELECT mark, base_epoch, base_number, healing_export, healing_nonce, "
+            "(SELECT count(*) FROM steps WHERE steps.serial = containers.serial) FROM containers WHERE serial = ?",
+            sent.serial,
+        )
+        if not rows:
+            return Standing()
+        mark, epoch, number, export, nonce, steps = rows[0]
+        healing = None if export is None else Seen(export=int(str(export)), nonce=bytes(nonce))  # type: ignore[call-overload]
+        return Standing(
+            mark=str(mark), base=(int(str(epoch)), int(str(number))), healing=healing, steps=int(str(steps))
+        )
+
+    def _judge(self, sent: Sent, state: str, before: Standing) -> None:
+        truth, behind = self.truths[sent.serial], ("server_behind", sent.serial) in self.alarms
+        now = self._standing(sent)
+        if before.mark in {"healing", "lost"} and now.mark == "ok":
+            assert read_context(sent.data).counter >= before.base, "a mark ends by the receipt that it waits for"
+            truth.place = sent.place or truth.place
+            truth.honest = before.healing is not None and self._alone(sent.serial, truth.place, before.healing)
+        closed = now.mark == before.mark in {"marked", "healing"} or (
+            sent.serial in self.blocked and before.mark == "ok" and not behind
+        )
+        if closed:
+            assert now.steps == before.steps, "whoever is marked, heals or is blocked gets nothing new"
         if truth.honest:
             assert state != "Marked", (sent.serial, state)
+
+    def _alone(self, serial: str, place: str, seen: Seen) -> bool:
+        """Whether no other file of a container can load what was made for one of its exports."""
+        number = list(self.truths).index(serial)
+        places = [f"c{number}", *(f"ghost-{serial}-{ghost}" for ghost in range(1, self.truths[serial].ghosts + 1))]
+        others = [self._opened(other)._recall().of(FIRM) for other in places if other != place]
+        return not any(memory.exported(seen) for memory in others)
 
     def _one_step_for_each_counter(self, serial: str, update: bytes) -> None:
         for signed in read_update(update).steps:
@@ -453,37 +574,59 @@ class Chaos(RuleBasedStateMachine):
 
     @rule(target=backups, name=st.integers(0, 2))
     def back_up(self, name: int) -> Path:
-        path = self.folder / f"backup-{name}.db"
+        return self._backed_up(f"backup-{name}.db")
+
+    def _backed_up(self, name: str) -> Path:
+        path = self.folder / name
         path.unlink(missing_ok=True)
         with closing(sqlite3.connect(self.folder / "depot.db")) as now, closing(sqlite3.connect(path)) as backup:
             now.backup(backup)
         return path
 
-    @rule(backup=backups, kind=st.sampled_from(["journal"] * 3 + ["restart", "announced", "silent"]))
+    @rule(backup=backups, kind=st.sampled_from(["journal"] * 3 + ["restart", "announced", "silent", "disk"]))
     def restore(self, backup: Path, kind: str) -> None:
         """Put a backup in place: with its journal, without, without anybody telling the server; or restart only."""
+        self._restored(backup, kind)
+
+    @rule(number=st.integers(0, CONTAINERS - 1), order=st.integers(0, 1), call=st.sampled_from([3, 4, 5, 6, 6, 6]))
+    def restored_met_and_restored_again(self, number: int, order: int, call: int) -> None:
+        """The disks are lost, a container is met whose worker dies, and the same backup is restored once more."""
+        backup = self._backed_up("disk.db")
+        self._go(Way(number=number, order=order))
+        self._restored(backup, "disk")
+        self._begin(self._go(Way(number=number, order=order, gone="context")), order, call=call, lowers=False)
+        self._restored(backup, "journal")
+
+    def _restored(self, backup: Path, kind: str) -> None:
         self._drop_slow()
         if kind == "restart":
             self.run(self.world.storage.close())
             self.world.storage = self.run(open_storage(self.folder / "depot.db"))
             return
         known = self.run(self.world.storage.query(LoadServer())).current_epoch
+        newest = max([known, *(epoch for _, epoch, _ in self.steps)])
         self.run(self.world.storage.close())
         for path in self.folder.glob("depot.db*"):
             path.unlink()
         with closing(sqlite3.connect(backup)) as old, closing(sqlite3.connect(self.folder / "depot.db")) as new:
             old.backup(new)
         self.world.storage = self.run(open_storage(self.folder / "depot.db"))
-        if kind == "journal" and not self.doubled:
+        self.blocked = {str(serial) for (serial,) in self.world.sql("SELECT serial FROM blocked_containers")}
+        if kind == "disk":
+            (self.folder / "journal").write_bytes(b"")
+        self.world.journal = Journal(self.folder / "journal")
+        if kind == "journal":
             carrier = self.world.carrier()
             self.run(Replaying(carrier=carrier).replay(read_journal(self.folder / "journal")))
         else:
             self.doubled = True  # without a journal pieces can be doubled, and contexts contradict what was forgotten
-        if kind == "silent":
+            self.unmet = set(self.truths)
+            self.forgotten = newest
+        if kind in {"silent", "disk"}:
             # Until it notices, the server may use counters again that it has forgotten.
-            self.old_epoch = max([known, *(epoch for _, epoch, _ in self.steps)])
+            self.old_epoch = newest
         else:
-            epoch = max([known, int(self.world.clock().timestamp() * 1000), *(e for _, e, _ in self.steps)]) + 1
+            epoch = max(newest, int(self.world.clock().timestamp() * 1000)) + 1
             audit = AuditRow(at=self.world.now, actor="test", action="Restore", subject="server", details="{}")
             self.run(self.world.storage.execute(RaiseEpoch(epoch=epoch, audit=audit)))
 
@@ -510,15 +653,19 @@ class Chaos(RuleBasedStateMachine):
 
     @invariant()
     def what_a_true_container_holds_is_counted_as_being_there(self) -> None:
-        if not hasattr(self, "truths") or self.doubled:
+        if not hasattr(self, "truths"):
             return
         for serial, truth in self.truths.items():
             if not truth.honest or self._mark(serial) == "lost":
                 continue
+            if self._opened(truth.place).counter(FIRM).epoch > self.forgotten:
+                self.unmet.discard(serial)
+            if serial in self.unmet:
+                continue
             rows = self.world.sql("SELECT license_id, occupied FROM placements WHERE serial = ?", serial)
             occupied = {str(license_id): quantity for license_id, quantity in rows}
             for entry in self._opened(truth.place).listing(FIRM):
-                assert entry.quantity <= occupied[entry.license_id]  # type: ignore[operator]
+                assert entry.quantity <= occupied.get(entry.license_id, 0)  # type: ignore[operator]
 
     def everything_ends_right(self, serial: str) -> None:
         """No honest sequence ends refused, marked or stuck: a few exchanges later all is as the records say."""
@@ -528,6 +675,7 @@ class Chaos(RuleBasedStateMachine):
         rows = self.world.sql("SELECT end_epoch, end_number, mark FROM containers WHERE serial = ?", serial)
         end, mark = ((rows[0][0], rows[0][1]), rows[0][2]) if rows else ((0, 0), "ok")
         ahead = tuple(self._opened(truth.place).counter(FIRM)) > end and mark == "ok"
+        self._unblock(serial)
         self.alarms.clear()
         for attempt in range(6):
             container = self._opened(truth.place)
