@@ -12,6 +12,8 @@ from benchmarks.report import Options, Refused
 from benchmarks.slow import Round, measured, refuse_if_unfair
 from benchmarks.slow_clients import KINDS, Honest, Slow
 
+pytestmark = pytest.mark.slow
+
 HONEST = Honest(requests=1000, failures=0, p50_ms=0.3, p99_ms=1.0, late_p99_ms=0.2)
 ROUND = Round(
     without=HONEST,

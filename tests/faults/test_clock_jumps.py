@@ -11,6 +11,8 @@ from worlds import OfTheRules, World, make_world, violations_at_rest
 
 from server.app import opened_core, utc_now
 
+pytestmark = pytest.mark.slow
+
 JUMPS = {
     "a day back": timedelta(days=-1),
     "ten years on": timedelta(days=3653),

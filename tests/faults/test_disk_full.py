@@ -20,6 +20,8 @@ from server.listener import serving
 from server.settings import load_settings
 from soap.messages import sales
 
+pytestmark = pytest.mark.slow
+
 SIZE = "4m"
 
 

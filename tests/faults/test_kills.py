@@ -8,7 +8,7 @@ from checking import Ledger
 from killing import FORGETFUL, Kills, run_and_kill, violations
 from worlds import make_world
 
-pytestmark = pytest.mark.xdist_group("machine")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("machine")]
 
 
 async def test_a_few_kills_lose_and_double_nothing_even_when_the_run_is_interrupted(tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ from postgres_server import started_server
 
 from opendepot import FaultReceived
 
+pytestmark = pytest.mark.slow
+
 TARGETS = ("server", *KINDS)
 CHECK_EACH = 20
 PAUSE_SECONDS = 0.01

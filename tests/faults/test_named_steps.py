@@ -22,6 +22,8 @@ from worlds import FIRM_CODE, OfTheRules, OverTheWire, World, make_world, new_co
 
 from server.app import opened_core
 
+pytestmark = pytest.mark.slow
+
 STEPS = {
     "CreateOrder": {"before add_ticket", "before add_order", "before add_license", "before add_answer"},
     "GetLicenseUpdate": {"before add_container", "before put_placement", "before add_step", "before sign_step"},

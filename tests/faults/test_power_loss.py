@@ -21,6 +21,8 @@ from storage import open_storage
 from storage.errors import StorageError, StorageUnavailable
 from storage.sqlite.engine import SqliteStorage
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 async def template(tmp_path: Path) -> World:

@@ -15,6 +15,8 @@ from worlds import FIRM_CODE, OfTheRules, OverTheWire, World, kept_world
 
 from server.app import opened_core
 
+pytestmark = pytest.mark.slow
+
 MOST_SECONDS = 2.0
 ROUNDS = 5
 

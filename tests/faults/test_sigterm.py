@@ -10,6 +10,8 @@ from checking import Refused
 from killing import LOST, collecting, ended, shopping, started, violations
 from worlds import World, make_world
 
+pytestmark = pytest.mark.slow
+
 
 def told_to_come_back(outcome: object) -> bool:
     """The connection is gone, or the server said that it is on its way out."""

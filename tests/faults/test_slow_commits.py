@@ -19,6 +19,8 @@ from server.settings import load_settings
 from storage.sqlite.connection import Opener
 from storage.sqlite.engine import SqliteStorage
 
+pytestmark = pytest.mark.slow
+
 QUEUE = 4
 
 

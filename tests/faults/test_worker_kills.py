@@ -7,9 +7,12 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
 from checking import Refused
 from killing import LOST, collect_once, ended, recent, started, violations
 from worlds import OverTheWire, World, make_world
+
+pytestmark = pytest.mark.slow
 
 KILLS = 2
 

@@ -8,6 +8,8 @@ from depot_chaos import Chaos
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+pytestmark = pytest.mark.slow
+
 STEPS = 40
 STEPS_OF_CI, LONG_STEPS = 2_000, 100_000
 

@@ -29,6 +29,8 @@ from storage.maintenance.errors import MaintenanceError
 from storage.maintenance.postgres_tools import find_tools
 from storage.records import Shop
 
+pytestmark = pytest.mark.slow
+
 RUNNER = typer.testing.CliRunner()
 
 

@@ -25,6 +25,8 @@ from storage.maintenance.errors import MaintenanceError
 from storage.maintenance.lines import line_of, row_of
 from storage.maintenance.tables import TABLES, Kind, Table
 
+pytestmark = pytest.mark.slow
+
 RUNNER = typer.testing.CliRunner()
 BULK = 4000
 BULKY = (

@@ -22,6 +22,8 @@ from server.filters.keeper import STALE_SECONDS
 from server.settings import load_settings
 from storage.records import AccessPolicy
 
+pytestmark = pytest.mark.slow
+
 LIST_ITEMS = envelope('<ListItems xmlns="urn:opendepot:sales:1"/>')
 CLIENTS = 6
 EDIT_SECONDS = 0.1

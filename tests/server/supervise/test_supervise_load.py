@@ -16,7 +16,7 @@ from supervised import Depot, Supervised, peers, state_of, until
 from supervised_load import Load, repeated, wrong_orders
 
 Start = Callable[..., Supervised]
-pytestmark = pytest.mark.xdist_group("machine")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("machine")]
 
 
 async def stopped_under_load(server: Supervised, end: Callable[[], None]) -> tuple[list[str], str]:

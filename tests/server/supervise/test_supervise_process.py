@@ -25,7 +25,7 @@ from server.app import utc_now
 from server.cli.initialise import TEMPLATE
 
 Start = Callable[..., Supervised]
-pytestmark = pytest.mark.xdist_group("machine")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("machine")]
 
 
 def configure(depot: Depot, *lines: str) -> None:
