@@ -19,7 +19,7 @@ from licensing.errors import (
 )
 from licensing.ids import Ids
 from licensing.options import option_field, parse_options
-from licensing.rights import rights_text
+from licensing.rights import USUAL, rights_text
 from licensing.vault import Vault
 from storage import Storage
 from storage.commands import (
@@ -134,11 +134,14 @@ class Catalogue:
             items += page
         return tuple(items)
 
-    async def add_shop(self, name: str, *, actor: str = "cli") -> tuple[Shop, str]:
-        """Add a shop; its API key (256 random bits) is given here and never again. Raises NameInvalid, NameTaken."""
+    async def add_shop(self, name: str, *, rights: tuple[str, ...] = USUAL, actor: str = "cli") -> tuple[Shop, str]:
+        """Add a shop; its API key (256 random bits) is given here and never again.
+
+        Raises NameInvalid, NameTaken, RightUnknown.
+        """
         _check_credential_name(name, what="a shop's name")
         now = self._clock()
-        shop = Shop(shop_id=self._ids.new(), name=name, active=True, created_at=now)
+        shop = Shop(shop_id=self._ids.new(), name=name, active=True, created_at=now, rights=rights_text(rights))
         api_key = self._new_key()
         credential = Credential(
             credential_id=self._ids.new(),

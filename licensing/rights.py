@@ -1,14 +1,28 @@
-"""What a shop may do beyond ordering for itself."""
+"""What a shop may do."""
 
 from collections.abc import Iterable
 
 from licensing.errors import RightMissing, RightUnknown
 from storage.records import Shop
 
+ORDER = "order"
+"""Place orders, and change what the shop itself has ordered."""
+
+READ = "read"
+"""See its own orders, and the items that it may sell."""
+
+FRONT = "front"
+"""Speak for others: what the header block OnBehalfOf tells is believed."""
+
+BULK = "bulk"
+"""Ask for the updates of many containers at once."""
+
 EXTEND_ANY = "extend-any"
 """Add lines to any ticket whose text it holds, and renew licences that other shops have ordered."""
 
-RIGHTS = (EXTEND_ANY,)
+RIGHTS = (ORDER, READ, EXTEND_ANY, FRONT, BULK)
+USUAL = (ORDER, READ)
+"""What a new shop has."""
 
 
 def holds(shop: Shop, right: str) -> bool:

@@ -22,6 +22,7 @@ from licensing.alarms import Alarms
 from licensing.announcing import Announcer
 from licensing.audit import Sealer, SealingKey
 from licensing.catalogue import Catalogue
+from licensing.credentials import Credentials
 from licensing.depot import Depot
 from licensing.losses import Losses
 from licensing.orders import Sales
@@ -35,13 +36,13 @@ from licensing.vault import Vault
 from licensing.vendor_actions import VendorActions
 from licensing.watching import Watcher
 from observe import EventLog, Health, Metrics
-from server.access import Gates, form_of
 from server.dispatch import Dispatcher, Service
 from server.errors import SettingsError
 from server.filters.keeper import FilterKeeper
 from server.filters.shops import ShopFilters
 from server.handlers import handlers_of
 from server.handlers.base import Services
+from server.security.gates import Gates, form_of
 from server.settings import Settings, read_secret
 from server.transport import SoapApplication
 from soap import Contract, Engine, flattened_wsdl, load_contract, schema_locations
@@ -106,6 +107,7 @@ class Core:
     storage: RememberingStorage
     vault: Vault
     catalogue: Catalogue
+    credentials: Credentials
     sales: Sales
     order_search: OrderSearch
     vendor_actions: VendorActions
@@ -182,6 +184,7 @@ async def opened_core(
             storage=storage,
             vault=vault,
             catalogue=Catalogue(storage=storage, vault=vault, clock=clock, random=random),
+            credentials=Credentials(storage=storage, vault=vault, clock=clock, random=random),
             sales=selling,
             order_search=OrderSearch(storage=storage, vault=vault, sales=selling),
             vendor_actions=VendorActions(storage=storage, vault=vault, clock=clock, random=random),
@@ -266,11 +269,13 @@ def build_application(
     proxies = TrustedProxies.read(settings.trusted_proxies)
     gates = Gates(
         core.catalogue,
+        core.credentials,
         filters,
         metrics,
         proxies=proxies,
         header=settings.forwarded_header,
         admin_policy=settings.admin_policy,
+        certificate_header=settings.client_certificate_header,
     )
     dispatcher = Dispatcher(
         gates=gates,

@@ -7,13 +7,14 @@ from typing import Any, TypeVar
 
 from ipfilters import Endpoint
 from observe import EventLog, Metrics
-from server.access import Caller, Calling, Gates, gate_a
 from server.errors import BodyTooSlow, DeadlinePassed, NotIdentified, ServerError
 from server.faults import fault_for
 from server.handlers.base import Call, Handler, Services
 from server.http.answers import Answer
 from server.http.application import Peer, Trouble
 from server.http.head import Head
+from server.security.callers import Caller, Calling
+from server.security.gates import Gates, gate_a
 from soap import Engine, Exchange, Received, Reply, SoapError, Stage, Version
 
 ResultT = TypeVar("ResultT")
@@ -117,11 +118,13 @@ class SoapExchange:
             declared=self._head.length,
             most=self.most,
         ).version
-        self._calling = Calling(
-            endpoint=self._service.endpoint,
-            client=gates.client(self._peer.address, fields),
+        self._calling = gates.calling(
+            self._service.endpoint,
+            peer=self._peer.address,
+            secure=self._peer.secure,
+            certificate=self._peer.certificate,
+            fields=fields,
             named=self._named,
-            authorization=fields.get("authorization"),
         )
         gates.admit_address(self._calling)
 
@@ -182,7 +185,7 @@ class SoapExchange:
         )
         self._version, self._operation = received.version, received.operation.name
         assert self._calling is not None  # noqa: S101  gate A has made it
-        self._caller = await dispatcher.gates.admit(received, self._calling)
+        received, self._caller = await dispatcher.gates.admit(received, self._calling)
         stages.to(Stage.AUTHENTICATED)
         message = await _on(off_loop, lambda: engine.decode(received))
         stages.to(Stage.VALIDATED)
@@ -226,6 +229,7 @@ class SoapExchange:
             version="1.1" if self._version is Version.SOAP11 else "1.2",
             peer=self._peer.address,
             client=None if self._calling is None else self._calling.client.address,
+            front=None if self._calling is None else self._calling.front,
             address_allowed=None if self._calling is None else self._calling.allowed,
             filter_version=None if self._calling is None else self._calling.version,
             shop=None if shop is None else shop.name,

@@ -136,6 +136,11 @@ class Settings(BaseSettings):
     tls_client_certificate_required: bool = Field(
         default=False, description="Let nobody in without a client certificate."
     )
+    client_certificate_header: str | None = Field(
+        default=None,
+        description="Header in which a trusted proxy that ends TLS tells the client certificate it has verified, such "
+        "as Client-Cert (RFC 9440); Base64 of DER, or PEM with percent signs. Left out: none is believed.",
+    )
     handshake_seconds: float = Field(default=5.0, gt=0, description="Time for a TLS handshake, in seconds.")
     proxy_protocol_from: tuple[str, ...] = Field(
         default=(),
@@ -296,10 +301,10 @@ class Settings(BaseSettings):
             raise ValueError("must be credential or ip AND credential: an address does not say who it is")
         return value
 
-    @field_validator("forwarded_header")
+    @field_validator("forwarded_header", "client_certificate_header")
     @classmethod
-    def _header_in_small_letters(cls, value: str) -> str:
-        return value.lower()
+    def _header_in_small_letters(cls, value: str | None) -> str | None:
+        return None if value is None else value.lower()
 
     @model_validator(mode="after")
     def _proxies_are_not_everybody(self) -> Self:

@@ -10,6 +10,7 @@ from storage.audit import SealAudit
 from storage.audit_plans import seal_audit
 from storage.commands import (
     AddAdministrator,
+    AddCredential,
     AddItem,
     AddShop,
     AlreadyAnswered,
@@ -24,11 +25,16 @@ from storage.commands import (
     OrderNumberTaken,
     RaiseEpoch,
     RequestApproval,
+    RevokeAdministrator,
+    RevokeCredential,
     SetAccessPolicy,
+    SetDepotPolicy,
     SetRights,
+    SetShopActive,
     StoreFilters,
     StoreSigned,
 )
+from storage.credential_plans import CredentialCommand, plan_credential_command
 from storage.erasure import EraseOrders
 from storage.erasure_plans import erase_orders
 from storage.errors import QuantityExceeded, StepUnknown
@@ -56,6 +62,7 @@ PlannedCommand = (
     | SetRights
     | SetAccessPolicy
     | AddAdministrator
+    | CredentialCommand
     | StoreFilters
     | ChangeLicenses
     | ApplyTransfer
@@ -90,6 +97,8 @@ def plan_command(command: PlannedCommand) -> Plan[object]:  # noqa: C901, PLR091
             return _set_access_policy(command)
         case AddAdministrator():
             return _add_administrator(command)
+        case SetDepotPolicy() | SetShopActive() | AddCredential() | RevokeCredential() | RevokeAdministrator():
+            return plan_credential_command(command)
         case StoreFilters():
             return _store_filters(command)
         case ApplyTransfer():
@@ -145,9 +154,10 @@ def _change_item(command: ChangeItem) -> Plan[bool]:
 
 
 def _add_shop(command: AddShop) -> Plan[bool]:
-    if (yield from written("add_shop", rows.flat(command.shop))) == 0:
+    if (yield from written("add_shop", rows.shop_parameters(command.shop))) == 0:
         return False
-    yield from written("add_credential", rows.flat(command.credential))
+    if (yield from written("add_credential", rows.flat(command.credential))) == 0:
+        raise Withdrawn(False)  # noqa: FBT003  the command's answer
     yield from written("raise_data_version", {})
     yield from written("add_audit", rows.flat(command.audit))
     return True
@@ -162,7 +172,11 @@ def _set_rights(command: SetRights) -> Plan[bool]:
 
 
 def _set_access_policy(command: SetAccessPolicy) -> Plan[bool]:
-    parameters: rows.Parameters = {"name": command.name, "access_policy": command.policy.value}
+    parameters: rows.Parameters = {
+        "name": command.name,
+        "access_policy": command.policy.value,
+        "older_policy": rows.older_policy(command.policy),
+    }
     if (yield from written("set_access_policy", parameters)) == 0:
         return False
     yield from written("raise_data_version", {})

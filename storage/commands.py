@@ -97,10 +97,60 @@ class SetAccessPolicy:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SetDepotPolicy:
+    """Say what proves at the Depot that a request comes from the shop of this name. Answered False without one."""
+
+    name: str
+    policy: AccessPolicy
+    audit: AuditRow
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SetShopActive:
+    """Let the shop of this name in, or let it in no more. Answered True, or False when there is none."""
+
+    name: str
+    active: bool
+    audit: AuditRow
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AddCredential:
+    """Give a shop one more credential. Answered True, or False when there is one that is found by the same.
+
+    `ending`: credentials of the shop that hold no longer than until `ending_at` from now on.
+    """
+
+    credential: Credential
+    audit: AuditRow
+    ending: tuple[str, ...] = ()
+    ending_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RevokeCredential:
+    """Let a credential of a shop hold no more. Answered True, or False when the shop has none that is not revoked."""
+
+    shop_id: str
+    credential_id: str
+    at: datetime
+    audit: AuditRow
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class AddAdministrator:
     """Let somebody use the Admin interface. Answered True, or False when the name exists."""
 
     administrator: Administrator
+    audit: AuditRow
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RevokeAdministrator:
+    """Let somebody use the Admin interface no more. Answered True, or False when nobody of this name does."""
+
+    name: str
+    at: datetime
     audit: AuditRow
 
 
@@ -341,6 +391,36 @@ class FindShop:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class FindIdentity:
+    """The credential with this keyed hash and its shop as an `Identity`, or None; neither revoked nor inactive.
+
+    Whether it holds yet, or still, is the caller's to see.
+    """
+
+    lookup: bytes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShowShop:
+    """A shop by its name with all its credentials as a `ShopView`, or None."""
+
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShopView:
+    """A shop, let in or not, and its credentials, the oldest first, those that hold no more among them."""
+
+    shop: Shop
+    credentials: tuple[Credential, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ListAdministrators:
+    """Those who may use the Admin interface, by name."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class FindAdministrator:
     """The administrator that a credential's keyed hash belongs to, or None."""
 
@@ -354,11 +434,15 @@ class LoadFilters:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FiltersView:
-    """The answer to `LoadFilters`: the newest document, None before the first, and all shops, by name."""
+    """The answer to `LoadFilters`: the newest document, None before the first, and all shops, by name.
+
+    `certificates`: the credentials of active shops that are certificates or authorities, the revoked ones left out.
+    """
 
     data_version: int
     document: FilterDocument | None
     shops: tuple[Shop, ...]
+    certificates: tuple[Credential, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -587,7 +671,12 @@ Command = (
     | OutboxCommand
     | EraseOrders
     | SetAccessPolicy
+    | SetDepotPolicy
+    | SetShopActive
+    | AddCredential
+    | RevokeCredential
     | AddAdministrator
+    | RevokeAdministrator
     | StoreFilters
     | MarketingCommand
 )
@@ -612,6 +701,9 @@ Query = (
     | OutboxQuery
     | ErasureQuery
     | FindAdministrator
+    | ListAdministrators
+    | FindIdentity
+    | ShowShop
     | LoadFilters
     | FindFilters
     | ListFilters

@@ -17,6 +17,7 @@ from storage.audit import (
 )
 from storage.commands import (
     AddAdministrator,
+    AddCredential,
     AddItem,
     AddShop,
     AlreadyAnswered,
@@ -36,12 +37,14 @@ from storage.commands import (
     FindContainer,
     FindFilters,
     FindHistory,
+    FindIdentity,
     FindItem,
     FindOrder,
     FindOrders,
     FindShop,
     FindTickets,
     InitialiseServer,
+    ListAdministrators,
     ListApprovals,
     ListFilters,
     ListItems,
@@ -59,8 +62,14 @@ from storage.commands import (
     Query,
     RaiseEpoch,
     RequestApproval,
+    RevokeAdministrator,
+    RevokeCredential,
     SetAccessPolicy,
+    SetDepotPolicy,
     SetRights,
+    SetShopActive,
+    ShopView,
+    ShowShop,
     StoreFilters,
     StoreSigned,
     TicketTrace,
@@ -103,7 +112,7 @@ from storage.outbox import (
     SettleDelivered,
     SettleFailed,
 )
-from storage.records import Administrator, Approval, AuditRow, FilterDocument, Item, ServerRow, Shop
+from storage.records import Administrator, Approval, AuditRow, FilterDocument, Identity, Item, ServerRow, Shop
 
 
 class Storage(Protocol):
@@ -114,6 +123,10 @@ class Storage(Protocol):
     @overload
     async def execute(
         self, command: AddItem | ChangeItem | AddShop | SetRights | SetAccessPolicy | AddAdministrator
+    ) -> bool: ...
+    @overload
+    async def execute(
+        self, command: SetDepotPolicy | SetShopActive | AddCredential | RevokeCredential | RevokeAdministrator
     ) -> bool: ...
     @overload
     async def execute(self, command: PlaceOrder) -> Placed | AlreadyAnswered | OrderNumberTaken: ...
@@ -163,6 +176,12 @@ class Storage(Protocol):
     async def query(self, query: FindShop) -> Shop | None: ...
     @overload
     async def query(self, query: FindAdministrator) -> Administrator | None: ...
+    @overload
+    async def query(self, query: ListAdministrators) -> tuple[Administrator, ...]: ...
+    @overload
+    async def query(self, query: FindIdentity) -> Identity | None: ...
+    @overload
+    async def query(self, query: ShowShop) -> ShopView | None: ...
     @overload
     async def query(self, query: LoadFilters) -> FiltersView: ...
     @overload

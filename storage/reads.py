@@ -15,11 +15,13 @@ from storage.commands import (
     FindContainer,
     FindFilters,
     FindHistory,
+    FindIdentity,
     FindItem,
     FindOrder,
     FindOrders,
     FindShop,
     FindTickets,
+    ListAdministrators,
     ListApprovals,
     ListFilters,
     ListItems,
@@ -31,6 +33,8 @@ from storage.commands import (
     PrepareChange,
     PrepareOrder,
     Query,
+    ShopView,
+    ShowShop,
     TicketTrace,
     TicketView,
     TraceTicket,
@@ -54,6 +58,7 @@ from storage.records import (
     ContextRow,
     Counter,
     FilterDocument,
+    Identity,
     Item,
     LicenseUse,
     ServerRow,
@@ -80,6 +85,12 @@ def plan_query(query: Query) -> Plan[object]:  # noqa: C901, PLR0911, PLR0912 - 
             return _find_shop(query)
         case FindAdministrator():
             return _find_administrator(query)
+        case ListAdministrators():
+            return _list_administrators()
+        case FindIdentity():
+            return _find_identity(query)
+        case ShowShop():
+            return _show_shop(query)
         case LoadFilters():
             return _load_filters()
         case FindFilters():
@@ -211,14 +222,34 @@ def _find_administrator(query: FindAdministrator) -> Plan[Administrator | None]:
     return None if row is None else rows.administrator(row)
 
 
+def _list_administrators() -> Plan[tuple[Administrator, ...]]:
+    found = yield from many("all_administrators", {})
+    return tuple(map(rows.administrator, found))
+
+
+def _find_identity(query: FindIdentity) -> Plan[Identity | None]:
+    row = yield from one("identity", {"lookup": query.lookup})
+    return None if row is None else rows.identity(row)
+
+
+def _show_shop(query: ShowShop) -> Plan[ShopView | None]:
+    row = yield from one("shop_by_name", {"name": query.name})
+    if row is None:
+        return None
+    found = yield from many("credentials_of_shop", {"shop_id": row["shop_id"]})
+    return ShopView(shop=rows.shop(row), credentials=tuple(map(rows.credential, found)))
+
+
 def _load_filters() -> Plan[FiltersView]:
     (server,) = yield from many("server", {})
     document = yield from one("newest_filter_document", {})
     shops = yield from many("all_shops", {})
+    certificates = yield from many("certificates_of_active_shops", {})
     return FiltersView(
         data_version=server["data_version"],
         document=None if document is None else rows.filter_document(document),
         shops=tuple(map(rows.shop, shops)),
+        certificates=tuple(map(rows.credential, certificates)),
     )
 
 

@@ -36,17 +36,29 @@ class ServerRow:
 
 
 class AccessPolicy(StrEnum):
-    """What proves that a request comes from a shop: its address, its credential, both, or either."""
+    """What proves that a request comes from a shop: its address, something it has, both, or either.
+
+    `credential` is anything that it has; `mtls` a TLS client certificate, `signature` a signed message.
+    """
 
     IP = "ip"
     CREDENTIAL = "credential"
+    MTLS = "mtls"
+    SIGNATURE = "signature"
     IP_AND_CREDENTIAL = "ip AND credential"
+    IP_AND_MTLS = "ip AND mtls"
+    IP_AND_SIGNATURE = "ip AND signature"
     IP_OR_CREDENTIAL = "ip OR credential"
+    IP_OR_MTLS = "ip OR mtls"
+    IP_OR_SIGNATURE = "ip OR signature"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shop:
-    """Who may order through Sales. `rights`: what it may do beyond ordering for itself, words with a space between."""
+    """Who may order through Sales. `rights`: what it may do, words with a space between.
+
+    `access_policy`, `depot_policy`: what proves it at Sales and at the Depot.
+    """
 
     shop_id: str
     name: str
@@ -54,15 +66,17 @@ class Shop:
     created_at: datetime
     rights: str = ""
     access_policy: AccessPolicy = AccessPolicy.CREDENTIAL
+    depot_policy: AccessPolicy = AccessPolicy.CREDENTIAL
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Administrator:
-    """Who may use the Admin interface; `lookup` is the keyed hash of the API key."""
+    """Who may use the Admin interface; `lookup` is the keyed hash of the API key; `roles` are words with spaces."""
 
     name: str
     lookup: bytes
     created_at: datetime
+    roles: str = "all"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,13 +97,40 @@ class FilterDocument:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Credential:
-    """One way for a shop to prove who it is; `lookup` is the keyed hash of an API key."""
+    """One way for a shop to prove who it is, found by `lookup`, a keyed hash.
+
+    `kind`: `api-key` (hash of the key), `username` (of the name; `sealed` is the secret), `certificate` (of its SHA-256
+    fingerprint; `material` is the certificate, DER) or `authority` (the same of one whose certificates are the shop's).
+    It holds from `valid_from` until `valid_until`, None: without that bound, unless `revoked_at` is set.
+    """
 
     credential_id: str
     shop_id: str
     kind: str
     lookup: bytes
     created_at: datetime
+    label: str = ""
+    sealed: bytes | None = None
+    material: bytes | None = None
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+    revoked_at: datetime | None = None
+
+    def holds(self, now: datetime) -> bool:
+        """Whether it is neither revoked nor outside of its time."""
+        return (
+            self.revoked_at is None
+            and (self.valid_from is None or self.valid_from <= now)
+            and (self.valid_until is None or now < self.valid_until)
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Identity:
+    """A credential and the shop that it is of."""
+
+    credential: Credential
+    shop: Shop
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

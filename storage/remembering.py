@@ -12,22 +12,38 @@ from dataclasses import replace
 from typing import Any
 
 from storage.commands import (
+    AddCredential,
     AddItem,
     AddShop,
     ChangeItem,
     Command,
+    FindIdentity,
     FindShop,
     LoadServer,
     OrderPreparation,
     PrepareOrder,
     Query,
+    RevokeCredential,
     SetAccessPolicy,
+    SetDepotPolicy,
     SetRights,
+    SetShopActive,
 )
 from storage.errors import StorageError, StorageUnavailable
 from storage.interface import Storage
-from storage.records import Item, Shop
+from storage.records import Identity, Item, Shop
 
+_CHANGING = (
+    AddItem,
+    ChangeItem,
+    AddShop,
+    SetRights,
+    SetAccessPolicy,
+    SetDepotPolicy,
+    SetShopActive,
+    AddCredential,
+    RevokeCredential,
+)
 LOOK_SECONDS = 0.25
 BLIND_SECONDS = 5.0
 MOST = 10_000
@@ -45,6 +61,7 @@ class RememberingStorage:
         self._monotonic = monotonic
         self._look_seconds = look_seconds
         self._shops: dict[bytes, Shop] = {}
+        self._identities: dict[bytes, Identity] = {}
         self._items: dict[str, Item] = {}
         self._version = -1
         self._forgotten = 0
@@ -66,7 +83,7 @@ class RememberingStorage:
     async def execute(self, command: Command) -> Any:
         """Carry out one command; what it changes is forgotten before its answer arrives."""
         answer: Any = await self._storage.execute(command)
-        if isinstance(command, AddItem | ChangeItem | AddShop | SetRights | SetAccessPolicy):
+        if isinstance(command, _CHANGING):
             self._begin_anew()
         return answer
 
@@ -74,7 +91,9 @@ class RememberingStorage:
         """Answer one query, of shops and items by what was true a moment ago."""
         match query:
             case FindShop():
-                return await self._find_shop(query)
+                return await self._found(self._shops, query)
+            case FindIdentity():
+                return await self._found(self._identities, query)
             case PrepareOrder():
                 return await self._prepare_order(query)
         return await self._storage.query(query)
@@ -118,17 +137,17 @@ class RememberingStorage:
                 self.on_blind()
             await asyncio.sleep(self._look_seconds)
 
-    async def _find_shop(self, query: FindShop) -> Shop | None:
+    async def _found(self, remembered: dict[bytes, Any], query: FindShop | FindIdentity) -> Any:
         self._refuse_blind()
-        known = self._shops.get(query.lookup)
+        known = remembered.get(query.lookup)
         if known is not None:
             return known
         before = self._forgotten
-        shop = await self._storage.query(query)
+        found = await self._storage.query(query)
         # Who is not known is asked for each time: guessing must not fill the memory.
-        if shop is not None and before == self._forgotten:
-            _remember(self._shops, query.lookup, shop)
-        return shop
+        if found is not None and before == self._forgotten:
+            _remember(remembered, query.lookup, found)
+        return found
 
     async def _prepare_order(self, query: PrepareOrder) -> OrderPreparation:
         if query.by_memory and query == _items_only(query) and self.age_seconds <= BLIND_SECONDS:
@@ -149,6 +168,7 @@ class RememberingStorage:
     def _begin_anew(self) -> None:
         self._forgotten += 1
         self._shops.clear()
+        self._identities.clear()
         self._items.clear()
 
 

@@ -16,6 +16,7 @@ from storage.records import (
     Counter,
     Credential,
     FilterDocument,
+    Identity,
     Item,
     License,
     LicenseUse,
@@ -178,12 +179,50 @@ def shop(row: Row) -> Shop:
         created_at=to_time(row["created_at"]),
         rights=row["rights"],
         access_policy=AccessPolicy(row["access_policy"]),
+        depot_policy=AccessPolicy(row["depot_policy"]),
     )
+
+
+_OLDER_POLICIES = frozenset({"ip", "credential", "ip AND credential", "ip OR credential"})
+
+
+def older_policy(policy: AccessPolicy) -> str:
+    """Give what a server of an earlier version goes by: the same where it knows it, else more than was asked for."""
+    return policy.value if policy.value in _OLDER_POLICIES else AccessPolicy.IP_AND_CREDENTIAL.value
+
+
+def shop_parameters(record: Shop) -> Parameters:
+    """The columns of a shop."""
+    return {**flat(record), "older_policy": older_policy(record.access_policy)}
+
+
+def credential(row: Row) -> Credential:
+    """A credential."""
+    return Credential(
+        credential_id=row["credential_id"],
+        shop_id=row["shop_id"],
+        kind=row["kind"],
+        lookup=row["lookup"],
+        created_at=to_time(row["added_at"]),
+        label=row["label"],
+        sealed=row["sealed"],
+        material=row["material"],
+        valid_from=_time_or_none(row["valid_from"]),
+        valid_until=_time_or_none(row["valid_until"]),
+        revoked_at=_time_or_none(row["revoked_at"]),
+    )
+
+
+def identity(row: Row) -> Identity:
+    """A credential and its shop."""
+    return Identity(credential=credential(row), shop=shop(row))
 
 
 def administrator(row: Row) -> Administrator:
     """An administrator."""
-    return Administrator(name=row["name"], lookup=row["lookup"], created_at=to_time(row["created_at"]))
+    return Administrator(
+        name=row["name"], lookup=row["lookup"], created_at=to_time(row["created_at"]), roles=row["roles"]
+    )
 
 
 def filter_document(row: Row) -> FilterDocument:

@@ -42,8 +42,8 @@ from server.cli.filtering import (
     with_rules,
 )
 from server.filters.editing import EditRefused
-from server.filters.judging import Verdict, verdict
 from server.filters.sources import merged
+from server.security.policies import Verdict, verdict
 from storage.records import AccessPolicy
 
 LogsOption = Annotated[list[Path], typer.Option("--replay", help="A log of the server; may be given again.")]

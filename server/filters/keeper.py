@@ -11,6 +11,7 @@ from ipfilters import Decision, HitCounts, RuleSet, RulesRefused, Snapshot, comp
 from observe import EventLog, Metrics
 from server.errors import FiltersStale, SettingsError
 from server.filters.sources import Stamp, load_files, merged, rules_of, stamp_of
+from server.security.certificates import CertificateStore, store_of
 from storage import Storage
 from storage.commands import FiltersView, LoadFilters, LoadServer
 from storage.errors import StorageError
@@ -24,10 +25,14 @@ HITS_EVERY = 240
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FilterState:
-    """What requests are judged by, read from the database as one snapshot: rules, and active shops by name."""
+    """What requests are judged by, read from the database as one snapshot.
+
+    Rules, active shops by name, and their certificates.
+    """
 
     snapshot: Snapshot
     shops: Mapping[str, Shop]
+    certificates: CertificateStore
     data_version: int
     document_version: int
 
@@ -133,9 +138,11 @@ class FilterKeeper:
             snapshot = await asyncio.to_thread(self._compiled, view, version)
         else:
             snapshot = before.snapshot
+        certificates = await asyncio.to_thread(store_of, view.certificates, view.shops)
         self._state = FilterState(
             snapshot=snapshot,
             shops={shop.name: shop for shop in view.shops if shop.active},
+            certificates=certificates,
             data_version=view.data_version,
             document_version=version,
         )

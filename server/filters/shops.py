@@ -21,9 +21,9 @@ from licensing.catalogue import Catalogue
 from licensing.errors import ShopUnknown
 from server.errors import ClientUnknown, FilterMoved, FilterUnconfirmed, NetworkInvalid
 from server.filters.editing import EditRefused, FilterEditor
-from server.filters.judging import Verdict, verdict
 from server.filters.keeper import FilterKeeper
 from server.filters.sources import rules_of
+from server.security.policies import Verdict, verdict
 from storage import Storage
 from storage.commands import LoadFilters
 from storage.records import AccessPolicy

@@ -10,8 +10,8 @@ from licensing.orders import Sales
 from licensing.pushing import Pushing
 from licensing.searching import OrderSearch
 from licensing.vendor_actions import VendorActions
-from server.access import Caller
 from server.filters.shops import ShopFilters
+from server.security.callers import Caller
 
 MessageT = TypeVar("MessageT")
 

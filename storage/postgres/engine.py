@@ -10,6 +10,7 @@ from storage.commands import (
     Command,
     FindAdministrator,
     FindFilters,
+    FindIdentity,
     FindShop,
     ListFilters,
     ListItems,
@@ -33,7 +34,7 @@ from storage.waiting import WaitingLine
 
 ORDER_LANES = 2
 CHANGE_LANES = 4
-ONE_STATEMENT = (LoadServer, FindShop, FindAdministrator, FindFilters, ListFilters, ListItems)
+ONE_STATEMENT = (LoadServer, FindShop, FindIdentity, FindAdministrator, FindFilters, ListFilters, ListItems)
 
 
 class PostgresStorage:

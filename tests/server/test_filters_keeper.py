@@ -12,13 +12,15 @@ import pytest
 
 from ipfilters import Defaults, Endpoint, RuleSet, TrustedProxies, read_rules
 from licensing.catalogue import Catalogue
+from licensing.credentials import Credentials
 from licensing.vault import Vault
 from observe import EventLog, LogFormat, Metrics
-from server.access import Calling, Gates
 from server.errors import AddressDenied, FiltersStale, SettingsError
 from server.filters.editing import EditRefused, FilterEditor
 from server.filters.keeper import STALE_SECONDS, FilterKeeper
 from server.filters.sources import merged
+from server.security.callers import Calling
+from server.security.gates import Gates
 from storage import open_storage
 from storage.errors import StorageError
 
@@ -45,7 +47,10 @@ class Bench:
         self.editor = FilterEditor(storage, clock=lambda: NOW)
         vault = Vault(pepper=bytes(32), sealing_key=bytes(32), random=bytes)
         catalogue = Catalogue(storage=storage, vault=vault, clock=lambda: NOW, random=bytes)
-        self.gates = Gates(catalogue, self.keeper, self.metrics, proxies=TrustedProxies(), header="x-forwarded-for")
+        credentials = Credentials(storage=storage, vault=vault, clock=lambda: NOW, random=bytes)
+        self.gates = Gates(
+            catalogue, credentials, self.keeper, self.metrics, proxies=TrustedProxies(), header="x-forwarded-for"
+        )
 
     async def put(self, rules: RuleSet) -> int:
         return (await self.editor.store(await self.editor.prepare(lambda _: rules), author="a", comment="")).version

@@ -19,14 +19,26 @@ ORDER BY version DESC
 LIMIT :limit;
 
 -- name: all_shops
-SELECT shop_id, name, active, access_policy, created_at, rights FROM shops ORDER BY name;
+SELECT
+    shop_id, name, active, created_at, rights, depot_policy, COALESCE(sales_policy, access_policy) AS access_policy
+FROM shops
+ORDER BY name;
 
 -- name: set_access_policy
-UPDATE shops SET access_policy = :access_policy WHERE name = :name;
+UPDATE shops SET access_policy = :older_policy, sales_policy = :access_policy WHERE name = :name;
+
+-- name: set_depot_policy
+UPDATE shops SET depot_policy = :depot_policy WHERE name = :name;
 
 -- name: add_administrator
-INSERT INTO administrators (name, lookup, created_at) VALUES (:name, :lookup, :created_at)
+INSERT INTO administrators (name, lookup, created_at, roles) VALUES (:name, :lookup, :created_at, :roles)
 ON CONFLICT (name) DO NOTHING;
 
 -- name: administrator_by_credential
-SELECT name, lookup, created_at FROM administrators WHERE lookup = :lookup AND revoked_at IS NULL;
+SELECT name, lookup, created_at, roles FROM administrators WHERE lookup = :lookup AND revoked_at IS NULL;
+
+-- name: revoke_administrator
+UPDATE administrators SET revoked_at = :at WHERE name = :name AND revoked_at IS NULL;
+
+-- name: all_administrators
+SELECT name, lookup, created_at, roles FROM administrators WHERE revoked_at IS NULL ORDER BY name;
