@@ -9,8 +9,8 @@
     gates            gate A before a body is read, gate B after the header blocks are read
 
 WS-Security plugs in as a `messages.MessageSecurity`, which is handed to `gates.Gates`. Gate B calls it with each
-message of Sales, and with those of the Depot that need a shop; it turns the header blocks into proofs
-(`ProofKind.USERNAME`, `ProofKind.SIGNATURE`), and gives back the message with the payload that the proofs cover, which is all that goes on to
-validation. Shops and secrets of usernames it finds by `licensing.credentials.Credentials.find_username`, the
-certificates of signers in `FilterState.certificates`, which is as fresh as the filters are.
+message of Sales, and with those of the Depot that need a shop. It turns the header blocks into proofs
+(`ProofKind.USERNAME`, `ProofKind.SIGNATURE`) and gives back the message with the payload that the proofs cover, which
+is all that goes on to validation. Shops and secrets of usernames it finds by `Credentials.find_username` in
+`licensing.credentials`, the certificates of signers in `FilterState.certificates`, as fresh as the filters are.
 """

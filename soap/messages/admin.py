@@ -86,8 +86,8 @@ class ShopFilter:
 
     shop_name: The shop.
     version: The version of all rules in the database.
-    policy: What proves that a request comes from the shop: ip, credential, ip AND credential, ip OR
-        credential.
+    policy: What proves that a request comes from the shop: ip, or credential, mtls or signature, alone or
+        after ip AND or ip OR.
     rule: Its own rules.
     """
 
