@@ -12,7 +12,7 @@ from licensing.overview import TicketDetails, TicketOverview, details_of, overvi
 from licensing.tickets import ending, normalise_ticket
 from licensing.transfers.carrying import Carrier
 from licensing.transfers.chain import file_steps
-from licensing.transfers.contact import Arrival, Contact, epoch_above, plan_contact
+from licensing.transfers.contact import Arrival, Contact, epoch_above, plan_contact, rejoins
 from licensing.transfers.judgement import Case, Verdict, judge, unknown_container
 from licensing.transfers.planning import Plan, Target, Wish, plan_receipt, plan_update
 from licensing.vault import Vault
@@ -153,7 +153,7 @@ class Depot:
         """Judge a context; a query when more must be known, or was done, before it can be judged."""
         container = view.container or unknown_container(context)
         verdict = judge(Case(view=view, container=container, context=context, ours=self._carrier.ours))
-        if verdict is Verdict.SERVER_BEHIND and container.mark in {Mark.OK, Mark.HEALING}:
+        if verdict is Verdict.SERVER_BEHIND and rejoins(container, context):
             listed = tuple(entry.license_id for entry in context.listing)
             if query.license_ids != listed:
                 return replace(query, license_ids=listed)

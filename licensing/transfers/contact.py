@@ -47,6 +47,13 @@ def plan_contact(arrival: Arrival) -> Contact:
     return _OF_MARK[arrival.container.mark](arrival)
 
 
+def rejoins(container: ContainerRow, context: Context) -> bool:
+    """Whether a container of whose last step the server knows nothing is believed (section 5, server behind)."""
+    if container.mark is Mark.LOST:
+        return container.healing_export is not None and context.counter >= container.base
+    return container.mark in {Mark.OK, Mark.HEALING}
+
+
 def epoch_above(container: ContainerRow, context: Context | None, view: TransferView, *, milliseconds: int) -> int:
     """Give an epoch for a chain: of the wall clock, and above every epoch ever seen (section 1)."""
     known = [view.current_epoch, container.epoch, container.end[0], *([context.counter.epoch] if context else [])]
@@ -81,7 +88,11 @@ def _healing(arrival: Arrival) -> Contact:
 
 
 def _lost(arrival: Arrival) -> Contact:
-    """One removal step, made after the loss even if empty; its receipt makes the container ok and frees nothing."""
+    """One removal step, made after the loss even if empty; its receipt makes the container ok and frees nothing.
+
+    A step of ours behind the removal, which the server does not know, was made after such a receipt: the server was
+    restored since.
+    """
     container, context = arrival.container, arrival.context
     if container.healing_export is None:
         row = replace(seen_only(container, context), contact_epoch=arrival.view.current_epoch)
@@ -96,6 +107,8 @@ def _lost(arrival: Arrival) -> Contact:
         return Contact(plan=Plan(container=container), state="Lost", sends=True)
     if arrival.verdict is Verdict.RECEIPT:
         return _back(arrival, event="Found")
+    if arrival.verdict is Verdict.SERVER_BEHIND:
+        return _rejoined(arrival)
     return _marked(arrival)
 
 

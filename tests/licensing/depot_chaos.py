@@ -177,7 +177,7 @@ class Chaos(RuleBasedStateMachine):
         self.old_epoch = 0
         self.forgotten = 0  # the last epoch of which something was forgotten
         self.current: Sent | None = None
-        self.slow: list[tuple[Paused, asyncio.Task[UpdateAnswer], Sent]] = []
+        self.slow: list[tuple[Paused, asyncio.Task[UpdateAnswer], Sent, bool]] = []
         self.alarms: list[tuple[str, Any]] = []
         self.world.alarms.listen(self._heard)
 
@@ -185,8 +185,8 @@ class Chaos(RuleBasedStateMachine):
         if not hasattr(self, "truths"):
             return
         try:
-            for paused, task, sent in self.slow:
-                self._let_go(paused, task, sent)
+            for slow in self.slow:
+                self._let_go(*slow)
             for serial in self.truths:
                 self.everything_ends_right(serial)
         finally:
@@ -272,7 +272,10 @@ class Chaos(RuleBasedStateMachine):
     @rule(target=contexts, ways=st.lists(WAYS, min_size=2, max_size=4))
     def exchanges(self, ways: list[Way]) -> Any:
         """Go several ways one after the other."""
-        return multiple(*(self._go(way) for way in ways))
+        return multiple(*self.exchanges_of(ways))
+
+    def exchanges_of(self, ways: list[Way]) -> list[Sent]:
+        return [self._go(way) for way in ways]
 
     @rule(target=contexts, number=st.integers(0, CONTAINERS - 1), order=st.integers(0, 1), gone=st.booleans())
     def move(self, number: int, order: int, gone: bool) -> Any:
@@ -406,36 +409,21 @@ class Chaos(RuleBasedStateMachine):
 
         return self._asked(sent, both())
 
-    @rule(target=files, order=st.integers(0, 1), ways=st.lists(WAYS, min_size=2, max_size=4))
-    def several_at_once(self, order: int, ways: list[Way]) -> Any:
-        """Several wishes about one licence are under way at the same time, most of them of different containers."""
-        taken: dict[str, Way] = {}
-        for way in ways:
-            serial = self._serial(way.number)
-            if serial not in self.blocked and self._mark(serial) == "ok" and self.truths[serial].honest:
-                taken.setdefault(serial, way)
-        sent = [
-            Sent(serial=serial, place=place, data=self._opened(place).context(FIRM))
-            for serial, place in ((serial, self.truths[serial].place) for serial in taken)
-        ]
-
-        async def all_of_them() -> list[UpdateAnswer | BaseException]:
-            wishes = (
-                self._wish(each, self.orders[order], way.quantity or None, lowers=way.lowers)
-                for each, way in zip(sent, taken.values(), strict=True)
-            )
-            return await asyncio.gather(*wishes, return_exceptions=True)
-
-        made = []
-        for each, answer in zip(sent, self.run(all_of_them()), strict=True):
-            if isinstance(answer, NothingFree):
-                continue
-            if isinstance(answer, BaseException):
-                raise answer
-            assert answer.state != "Marked", "an honest container"
-            if answer.update is not None:
-                self._one_step_for_each_counter(each.serial, answer.update)
-                made.append(File(serial=each.serial, data=answer.update))
+    @rule(
+        target=contexts,
+        sent=contexts,
+        order=st.integers(0, 1),
+        call=st.integers(2, 5),
+        lowers=st.booleans(),
+        ways=st.lists(WAYS, min_size=1, max_size=3),
+    )
+    def overtaken(self, sent: Sent, order: int, call: int, lowers: bool, ways: list[Way]) -> Any:
+        """A wish has been decided and not written yet; meanwhile others, most of other containers, are carried out."""
+        places = len(self.slow)
+        self._begin(sent, order, call=call, lowers=lowers)
+        made = self.exchanges_of(ways)
+        if len(self.slow) > places:
+            self._let_go(*self.slow.pop())
         return multiple(*made)
 
     @rule(sent=contexts, order=st.integers(0, 1), call=st.integers(1, 6), lowers=st.booleans())
@@ -456,7 +444,7 @@ class Chaos(RuleBasedStateMachine):
             stopped = asyncio.ensure_future(paused.stopped.wait())
             await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
             stopped.cancel()
-            self.slow.append((paused, task, sent))
+            self.slow.append((paused, task, sent, self.truths[sent.serial].honest))
 
         if len(self.slow) < 2:
             self.current = sent
@@ -466,12 +454,12 @@ class Chaos(RuleBasedStateMachine):
     def a_slow_worker_goes_on(self) -> Any:
         return self._let_go(*self.slow.pop(0)) if self.slow else multiple()
 
-    def _let_go(self, paused: Paused, task: asyncio.Task[UpdateAnswer], sent: Sent) -> Any:
+    def _let_go(self, paused: Paused, task: asyncio.Task[UpdateAnswer], sent: Sent, honest: bool) -> Any:
         async def finish() -> UpdateAnswer:
             paused.go.set()
             return await task
 
-        return self._asked(sent, finish())
+        return self._asked(sent, finish(), honest=honest)
 
     @rule(sent=contexts)
     def confirm(self, sent: Sent) -> None:
@@ -489,14 +477,14 @@ class Chaos(RuleBasedStateMachine):
             return await depot.return_license(ticket=order.ticket, remainders=targets, context=sent.data)
         return await depot.get_license_update(ticket=order.ticket, targets=targets, context=sent.data)
 
-    def _asked(self, sent: Sent, work: Coroutine[Any, Any, UpdateAnswer]) -> Any:
+    def _asked(self, sent: Sent, work: Coroutine[Any, Any, UpdateAnswer], *, honest: bool = True) -> Any:
         before = self._standing(sent)
         try:
             answer = self.run(work)
         except NothingFree:
             self._judge(sent, "NothingFree", before)
             return multiple()
-        self._judge(sent, answer.state, before)
+        self._judge(sent, answer.state, before, honest=honest)
         self.happened[answer.state] += 1
         if answer.update is None:
             return multiple()
@@ -519,7 +507,8 @@ class Chaos(RuleBasedStateMachine):
             mark=str(mark), base=(int(str(epoch)), int(str(number))), healing=healing, steps=int(str(steps))
         )
 
-    def _judge(self, sent: Sent, state: str, before: Standing) -> None:
+    def _judge(self, sent: Sent, state: str, before: Standing, *, honest: bool = True) -> None:
+        """Judge an answer. `honest`: whether the container was so when it was asked for, which may be long ago."""
         truth, behind = self.truths[sent.serial], ("server_behind", sent.serial) in self.alarms
         now = self._standing(sent)
         if before.mark in {"healing", "lost"} and now.mark == "ok":
@@ -531,7 +520,7 @@ class Chaos(RuleBasedStateMachine):
         )
         if closed:
             assert now.steps == before.steps, "whoever is marked, heals or is blocked gets nothing new"
-        if truth.honest:
+        if truth.honest and honest:
             assert state != "Marked", (sent.serial, state)
 
     def _alone(self, serial: str, place: str, seen: Seen) -> bool:
@@ -631,7 +620,7 @@ class Chaos(RuleBasedStateMachine):
             self.run(self.world.storage.execute(RaiseEpoch(epoch=epoch, audit=audit)))
 
     def _drop_slow(self) -> None:
-        for _, task, _ in self.slow:
+        for _, task, _, _ in self.slow:
             task.cancel()
         self.run(asyncio.sleep(0))
         self.slow.clear()
