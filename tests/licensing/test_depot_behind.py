@@ -186,3 +186,36 @@ async def test_a_step_of_another_vendor_or_of_none_is_no_reason_to_be_behind(wor
     confirmation = await depot.confirm_license_update(receipt=container.context(FIRM))
     assert confirmation.state == "Marked"
     assert read_context(container.context(FIRM)).last_step is not None
+
+
+async def test_a_container_that_was_found_and_went_on_after_the_backup_is_believed(world: World) -> None:
+    order, container = await world.order(2), world.container()
+    await world.collected(order, container)
+    await world.losses().declare_lost(container.serial, FIRM, reason="stolen", actor="support")
+    removal = await world.ask(order, container.context(FIRM))
+    backup = saved(world)
+    assert await world.confirm(container.import_update(removal.update or b"").receipt) == "Confirmed"
+    await world.collected(order, container, (0, 1))
+    await put_back(world, backup)
+    alarms = heard(world)
+    answer = await world.ask(order, container.context(FIRM))
+    assert (answer.state, alarms) == ("ExportAgain", ["new_epoch", "server_behind"])
+    assert world.sql("SELECT mark FROM containers") == [("ok",)]
+    assert world.sql(SUMS) == [(1, 1, 1)]
+    container.import_update(answer.update or b"")
+    await world.collected(order, container)
+    assert held(container) == 2
+
+
+async def test_a_lost_container_is_not_believed_before_it_has_loaded_its_removal(world: World) -> None:
+    order, container = await world.order(2), world.container()
+    await world.collected(order, container, (0, 1))
+    backup = saved(world)
+    container.import_update((await world.ask(order, container.context(FIRM))).update or b"")
+    await put_back(world, backup)
+    await world.losses().declare_lost(container.serial, FIRM, reason="stolen", actor="support")
+    for _ in range(2):
+        answer = await world.ask(order, container.context(FIRM))
+        assert (answer.state, world.sql(SUMS)) == ("Lost", [(0, 0, 0)])
+    assert await world.confirm(container.import_update(answer.update or b"").receipt) == "Confirmed"
+    assert held(container) == 0
