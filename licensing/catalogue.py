@@ -1,14 +1,15 @@
 """Items and shops, as the vendor keeps them."""
 
 import json
-from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
 from licensing.allowances import WITHOUT_RULES, Allowances
 from licensing.collecting import parse_rules, rule_field
+from licensing.credentials import new_key
 from licensing.errors import (
+    AdministratorUnknown,
     Contended,
     ItemUnknown,
     NameInvalid,
@@ -19,7 +20,7 @@ from licensing.errors import (
 )
 from licensing.ids import Ids
 from licensing.options import option_field, parse_options
-from licensing.rights import USUAL, rights_text
+from licensing.rights import ADMIN_ALL, USUAL, rights_text, roles_text
 from licensing.vault import Vault
 from storage import Storage
 from storage.commands import (
@@ -30,14 +31,15 @@ from storage.commands import (
     FindAdministrator,
     FindItem,
     FindShop,
+    ListAdministrators,
     ListItems,
+    RevokeAdministrator,
     SetAccessPolicy,
     SetRights,
 )
 from storage.records import AccessPolicy, Administrator, AuditRow, Credential, Item, Shop
 
 HIGHEST_CODE = 2**32 - 1
-KEY_PREFIX = "od_"
 _ADMIN_KEY = "admin-key"
 
 
@@ -178,24 +180,43 @@ class Catalogue:
         if not await self._storage.execute(SetAccessPolicy(name=name, policy=policy, audit=audit)):
             raise ShopUnknown(f"there is no shop {name}; `opendepot shop add` makes one")
 
-    async def add_administrator(self, name: str, *, actor: str = "cli") -> str:
-        """Let somebody use the Admin interface; give the API key, this once. Raises NameInvalid, NameTaken."""
+    async def add_administrator(self, name: str, *, roles: tuple[str, ...] = (ADMIN_ALL,), actor: str = "cli") -> str:
+        """Let somebody use the Admin interface; give the API key, this once.
+
+        Raises NameInvalid, NameTaken, RoleUnknown.
+        """
         _check_credential_name(name, what="an administrator's name")
+        text = roles_text(roles)
         now = self._clock()
         api_key = self._new_key()
-        administrator = Administrator(name=name, lookup=self._vault.index(_ADMIN_KEY, api_key), created_at=now)
-        audit = AuditRow(at=now, actor=actor, action="AddAdministrator", subject=name, details="{}")
+        administrator = Administrator(
+            name=name, lookup=self._vault.index(_ADMIN_KEY, api_key), created_at=now, roles=text
+        )
+        audit = AuditRow(
+            at=now, actor=actor, action="AddAdministrator", subject=name, details=json.dumps({"roles": text})
+        )
         if not await self._storage.execute(AddAdministrator(administrator=administrator, audit=audit)):
             raise NameTaken(f"there is an administrator {name} already; take another name")
         return api_key
 
-    async def find_administrator(self, api_key: str, name: str | None) -> str | None:
+    async def revoke_administrator(self, name: str, *, actor: str = "cli") -> None:
+        """Let somebody use the Admin interface no more. Raises AdministratorUnknown."""
+        now = self._clock()
+        audit = AuditRow(at=now, actor=actor, action="RevokeAdministrator", subject=name, details="{}")
+        if not await self._storage.execute(RevokeAdministrator(name=name, at=now, audit=audit)):
+            raise AdministratorUnknown(f"there is no administrator {name}; `opendepot admin list` has their names")
+
+    async def list_administrators(self) -> tuple[Administrator, ...]:
+        """Give those who may use the Admin interface, by name."""
+        return await self._storage.query(ListAdministrators())
+
+    async def find_administrator(self, api_key: str, name: str | None) -> Administrator | None:
         """Give the administrator of an API key, or None; where a name is given, it must be theirs."""
         found = await self._storage.query(FindAdministrator(lookup=self._vault.index(_ADMIN_KEY, api_key)))
-        return found.name if found is not None and name in {None, found.name} else None
+        return found if found is not None and name in {None, found.name} else None
 
     def _new_key(self) -> str:
-        return KEY_PREFIX + urlsafe_b64encode(self._random(32)).decode().rstrip("=")
+        return new_key(self._random)
 
 
 def _check_credential_name(name: str, *, what: str) -> None:

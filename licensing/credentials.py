@@ -1,21 +1,54 @@
 """What shops prove themselves by: API keys, usernames with a secret, certificates, authorities."""
 
 import hashlib
+import json
 from base64 import urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from licensing.errors import (
+    CertificateInvalid,
+    CredentialExists,
+    CredentialUnknown,
+    NameInvalid,
+    OverlapInvalid,
+    PolicyInvalid,
+    ShopUnknown,
+)
+from licensing.ids import Ids
 from licensing.vault import Vault
 from storage import Storage
-from storage.commands import FindIdentity
-from storage.records import Credential, Identity, Shop
+from storage.commands import (
+    AddCredential,
+    FindIdentity,
+    RevokeCredential,
+    SetDepotPolicy,
+    SetShopActive,
+    ShopView,
+    ShowShop,
+)
+from storage.records import AccessPolicy, AuditRow, Credential, Identity, Shop
 
 KEY_PREFIX = "od_"
 API_KEY = "api-key"
 USERNAME = "username"
 CERTIFICATE = "certificate"
 AUTHORITY = "authority"
+DEPOT_POLICIES = (
+    AccessPolicy.CREDENTIAL,
+    AccessPolicy.MTLS,
+    AccessPolicy.SIGNATURE,
+    AccessPolicy.IP_AND_CREDENTIAL,
+    AccessPolicy.IP_AND_MTLS,
+    AccessPolicy.IP_AND_SIGNATURE,
+)
+MOST_VALID_KEYS = 2
+LEAST_RSA_BITS = 2048
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,6 +58,14 @@ class UsernameSecret:
     shop: Shop
     credential: Credential
     secret: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewSecret:
+    """A credential that was made here, and its secret, which is given this once."""
+
+    credential: Credential
+    secret: str = field(repr=False)
 
 
 def new_key(random: Callable[[int], bytes]) -> str:
@@ -38,7 +79,7 @@ def fingerprint_text(der: bytes) -> str:
 
 
 class Credentials:
-    """Finds shops by their credentials."""
+    """Finds shops by their credentials, and gives and takes credentials."""
 
     def __init__(
         self, *, storage: Storage, vault: Vault, clock: Callable[[], datetime], random: Callable[[int], bytes]
@@ -47,6 +88,7 @@ class Credentials:
         self._vault = vault
         self._clock = clock
         self._random = random
+        self._ids = Ids(clock=clock, random=random)
 
     async def find_api_key(self, api_key: str, name: str | None = None) -> Identity | None:
         """Give whose API key this is, None unless it holds now; where a name is given, it must be that shop's."""
@@ -61,7 +103,169 @@ class Credentials:
         secret = self._vault.open(USERNAME, found.credential.sealed)
         return UsernameSecret(shop=found.shop, credential=found.credential, secret=secret)
 
+    async def show(self, name: str) -> ShopView:
+        """Give a shop and all credentials that it has or had. Raises ShopUnknown."""
+        found = await self._storage.query(ShowShop(name=name))
+        if found is None:
+            raise ShopUnknown(f"there is no shop {name}; `opendepot shop list` has their names", path="shopName")
+        return found
+
+    async def rotate_key(
+        self, name: str, *, overlap: timedelta, label: str = "", actor: str = "cli"
+    ) -> tuple[NewSecret, datetime]:
+        """Make a new API key and let the ones before end when the overlap is over; give that time, too.
+
+        Raises ShopUnknown, OverlapInvalid.
+        """
+        if not timedelta() <= overlap <= timedelta(days=365):
+            raise OverlapInvalid("the overlap is 0 to 365 days; 0 ends the old key at once", path="overlap")
+        view, now = await self.show(name), self._clock()
+        before = [one for one in view.credentials if one.kind == API_KEY and one.holds(now)]
+        # With a third one, the eldest ends at once: whoever rotates twice within an overlap means the newest two.
+        for eldest in before[: -(MOST_VALID_KEYS - 1)]:
+            await self.revoke(name, eldest.credential_id, actor=actor)
+        ends = now + overlap
+        made = await self._add_key(
+            view.shop, label=label, actor=actor, ending=tuple(one.credential_id for one in before[-1:]), ending_at=ends
+        )
+        return made, ends
+
+    async def _add_key(
+        self, shop: Shop, *, label: str, actor: str, ending: tuple[str, ...], ending_at: datetime
+    ) -> NewSecret:
+        api_key = new_key(self._random)
+        credential = self._credential(shop, API_KEY, self._vault.index(API_KEY, api_key), label=label)
+        details = {"kind": API_KEY, "credential": credential.credential_id, "ending": list(ending)}
+        await self._add(shop, credential, details=details, actor=actor, ending=ending, ending_at=ending_at)
+        return NewSecret(credential=credential, secret=api_key)
+
+    async def add_username(self, name: str, username: str, *, label: str = "", actor: str = "cli") -> NewSecret:
+        """Let a shop use a username; its secret is made here. Raises ShopUnknown, NameInvalid, CredentialExists."""
+        if not 1 <= len(username) <= 64 or not username.isascii() or not username.isprintable() or " " in username:
+            raise NameInvalid("a username must be 1 to 64 printable ASCII characters without blanks", path="userName")
+        view = await self.show(name)
+        secret = new_key(self._random)
+        credential = self._credential(
+            view.shop,
+            USERNAME,
+            self._vault.index(USERNAME, username),
+            label=label or username,
+            sealed=self._vault.seal(USERNAME, secret.encode()),
+        )
+        await self._add(
+            view.shop, credential, details={"kind": USERNAME, "credential": credential.credential_id}, actor=actor
+        )
+        return NewSecret(credential=credential, secret=secret)
+
+    async def add_certificate(
+        self, name: str, certificate: x509.Certificate, *, authority: bool = False, label: str = "", actor: str = "cli"
+    ) -> Credential:
+        """Register a shop's certificate, or with `authority` the one that certifies this shop alone.
+
+        Raises ShopUnknown, CertificateInvalid, CredentialExists.
+        """
+        _check_certificate(certificate, authority=authority, now=self._clock())
+        view = await self.show(name)
+        der = certificate.public_bytes(Encoding.DER)
+        mark = fingerprint_text(der)
+        credential = self._credential(
+            view.shop,
+            AUTHORITY if authority else CERTIFICATE,
+            self._vault.index(CERTIFICATE, mark),
+            label=label,
+            material=der,
+        )
+        details = {"kind": credential.kind, "credential": credential.credential_id, "fingerprint": mark}
+        await self._add(view.shop, credential, details=details, actor=actor)
+        return credential
+
+    async def revoke(self, name: str, credential_id: str, *, actor: str = "cli") -> None:
+        """Let a credential hold no more. Raises ShopUnknown, CredentialUnknown."""
+        view = await self.show(name)
+        audit = self._audit("RevokeCredential", view.shop.name, {"credential": credential_id}, actor)
+        command = RevokeCredential(
+            shop_id=view.shop.shop_id, credential_id=credential_id, at=self._clock(), audit=audit
+        )
+        if not await self._storage.execute(command):
+            raise CredentialUnknown(
+                f"shop {name} has no credential {credential_id} that could be revoked; `opendepot shop show {name}`",
+                path="credentialId",
+            )
+
+    async def set_active(self, name: str, *, active: bool, actor: str = "cli") -> None:
+        """Let a shop in, or let it in no more, whatever it proves. Raises ShopUnknown."""
+        audit = self._audit("SetShopActive", name, {"active": active}, actor)
+        if not await self._storage.execute(SetShopActive(name=name, active=active, audit=audit)):
+            raise ShopUnknown(f"there is no shop {name}; `opendepot shop list` has their names", path="shopName")
+
+    async def set_depot_policy(self, name: str, policy: AccessPolicy, *, actor: str = "cli") -> None:
+        """Say what proves a shop at the Depot. Raises ShopUnknown, PolicyInvalid for one by address alone."""
+        if policy not in DEPOT_POLICIES:
+            allowed = ", ".join(DEPOT_POLICIES)
+            raise PolicyInvalid(f"at the Depot an address proves no shop; the policy is {allowed}", path="policy")
+        audit = self._audit("SetDepotPolicy", name, {"policy": policy.value}, actor)
+        if not await self._storage.execute(SetDepotPolicy(name=name, policy=policy, audit=audit)):
+            raise ShopUnknown(f"there is no shop {name}; `opendepot shop list` has their names", path="shopName")
+
     async def _found(self, kind: str, text: str) -> Identity | None:
         found = await self._storage.query(FindIdentity(lookup=self._vault.index(kind, text)))
         holds = found is not None and found.credential.kind == kind and found.credential.holds(self._clock())
         return found if holds else None
+
+    def _credential(
+        self,
+        shop: Shop,
+        kind: str,
+        lookup: bytes,
+        *,
+        label: str,
+        sealed: bytes | None = None,
+        material: bytes | None = None,
+    ) -> Credential:
+        if len(label) > 100 or not (label == "" or label.isprintable()):
+            raise NameInvalid("a label must be at most 100 printable characters", path="label")
+        return Credential(
+            credential_id=self._ids.new(),
+            shop_id=shop.shop_id,
+            kind=kind,
+            lookup=lookup,
+            created_at=self._clock(),
+            label=label,
+            sealed=sealed,
+            material=material,
+        )
+
+    async def _add(
+        self,
+        shop: Shop,
+        credential: Credential,
+        *,
+        details: Mapping[str, object],
+        actor: str,
+        ending: tuple[str, ...] = (),
+        ending_at: datetime | None = None,
+    ) -> None:
+        audit = self._audit("AddCredential", shop.name, details, actor)
+        command = AddCredential(credential=credential, audit=audit, ending=ending, ending_at=ending_at)
+        if not await self._storage.execute(command):
+            raise CredentialExists("this is registered already, with this shop or another one; take another one")
+
+    def _audit(self, action: str, subject: str, details: Mapping[str, object], actor: str) -> AuditRow:
+        return AuditRow(at=self._clock(), actor=actor, action=action, subject=subject, details=json.dumps(details))
+
+
+def _check_certificate(certificate: x509.Certificate, *, authority: bool, now: datetime) -> None:
+    key = certificate.public_key()
+    strong = (isinstance(key, rsa.RSAPublicKey) and key.key_size >= LEAST_RSA_BITS) or (
+        isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1 | ec.SECP384R1)
+    )
+    if not strong:
+        raise CertificateInvalid("its key must be RSA of 2048 bits or more, or ECDSA on P-256 or P-384")
+    if certificate.not_valid_after_utc <= now:
+        raise CertificateInvalid(f"it expired at {certificate.not_valid_after_utc.isoformat()}; make a new one")
+    try:
+        certifies = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except (x509.ExtensionNotFound, ValueError):
+        certifies = False
+    if authority and not certifies:
+        raise CertificateInvalid("it does not certify others: basicConstraints must say CA:TRUE")

@@ -330,3 +330,45 @@ class CustomerUnknown(LicensingError):
     """No order has such a name, or such a customer."""
 
     code = "CustomerUnknown"
+
+
+class CredentialExists(LicensingError):
+    """A credential is registered already, with this shop or another."""
+
+    code = "CredentialExists"
+
+
+class CredentialUnknown(LicensingError):
+    """The shop has no such credential."""
+
+    code = "CredentialUnknown"
+
+
+class CertificateInvalid(LicensingError):
+    """A certificate cannot be registered: weak, expired, or no authority's."""
+
+    code = "CertificateInvalid"
+
+
+class OverlapInvalid(LicensingError):
+    """Two keys cannot hold beside each other for so long."""
+
+    code = "OverlapInvalid"
+
+
+class PolicyInvalid(LicensingError):
+    """What shall prove a shop does not prove it there."""
+
+    code = "PolicyInvalid"
+
+
+class RoleUnknown(LicensingError):
+    """There is no such role of administrators."""
+
+    code = "RoleUnknown"
+
+
+class AdministratorUnknown(LicensingError):
+    """Nobody of this name may use the Admin interface."""
+
+    code = "AdministratorUnknown"

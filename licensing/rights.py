@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from licensing.errors import RightMissing, RightUnknown
+from licensing.errors import RightMissing, RightUnknown, RoleUnknown
 from storage.records import Shop
 
 ORDER = "order"
@@ -21,6 +21,18 @@ EXTEND_ANY = "extend-any"
 """Add lines to any ticket whose text it holds, and renew licences that other shops have ordered."""
 
 RIGHTS = (ORDER, READ, EXTEND_ANY, FRONT, BULK)
+ADMIN_READ = "read"
+"""See what the Admin interface shows."""
+
+ADMIN_SUPPORT = "support"
+"""Help licensees: tickets, containers, approvals."""
+
+ADMIN_SECURITY = "security"
+"""Say who may connect and with which credential: shops, accounts, filters."""
+
+ADMIN_ALL = "all"
+
+ROLES = (ADMIN_READ, ADMIN_SUPPORT, ADMIN_SECURITY, ADMIN_ALL)
 USUAL = (ORDER, READ)
 """What a new shop has."""
 
@@ -34,6 +46,14 @@ def require(shop: Shop, right: str, *, path: str) -> None:
     """Raise RightMissing unless a shop holds a right."""
     if not holds(shop, right):
         raise RightMissing(f"this needs the right {right}, which this shop does not hold; ask the vendor", path=path)
+
+
+def roles_text(roles: Iterable[str]) -> str:
+    """Give roles of an administrator as they are kept. Raises RoleUnknown."""
+    given = sorted(set(roles))
+    if not given or not set(given) <= set(ROLES):
+        raise RoleUnknown(f"an administrator has one or more of the roles {', '.join(ROLES)}", path="role")
+    return " ".join(given)
 
 
 def rights_text(rights: Iterable[str]) -> str:

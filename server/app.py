@@ -17,7 +17,7 @@ from typing import Protocol, TextIO
 
 import wsdl
 from containers import ContainerError, FirmSecurityBox, SoftwareBox, load_trust
-from ipfilters import TrustedProxies
+from ipfilters import Endpoint, TrustedProxies
 from licensing.alarms import Alarms
 from licensing.announcing import Announcer
 from licensing.audit import Sealer, SealingKey
@@ -42,6 +42,7 @@ from server.filters.keeper import FilterKeeper
 from server.filters.shops import ShopFilters
 from server.handlers import handlers_of
 from server.handlers.base import Services
+from server.handlers.rights import REQUIRED
 from server.security.gates import Gates, form_of
 from server.settings import Settings, read_secret
 from server.transport import SoapApplication
@@ -274,6 +275,7 @@ def build_application(
         metrics,
         proxies=proxies,
         header=settings.forwarded_header,
+        requirements={Endpoint(name): required for name, required in REQUIRED.items()},
         admin_policy=settings.admin_policy,
         certificate_header=settings.client_certificate_header,
     )

@@ -67,6 +67,12 @@ class FrontRefused(ServerError):
     code = "FrontRefused"
 
 
+class RoleMissing(ServerError):
+    """The administrator has no role that the operation is for."""
+
+    code = "RoleMissing"
+
+
 class DeadlinePassed(ServerError):
     """The exchange took longer than the setting `exchange_seconds`."""
 

@@ -17,8 +17,9 @@ CATALOGUE: Mapping[str, FaultKind] = {
     "NotIdentified": FaultKind(
         element="AccessFault",
         status=401,
-        meaning="No API key was sent, or one that belongs to no active shop.",
-        mend="Send Authorization: Bearer with the API key, or HTTP Basic with the shop's name and the API key.",
+        meaning="Nothing was sent that proves an active shop, or not what the shop's policy asks for.",
+        mend="Send Authorization: Bearer with the API key, or HTTP Basic with the shop's name and the API key; or what "
+        "else was agreed upon: a TLS client certificate, a signature.",
     ),
     "AddressDenied": FaultKind(
         element="AccessFault",
@@ -57,8 +58,54 @@ CATALOGUE: Mapping[str, FaultKind] = {
     "FrontRefused": FaultKind(
         element="AccessFault",
         about_header=True,
-        meaning="OnBehalfOf was sent by somebody who does not hold the right front.",
-        mend="Leave the header block out.",
+        meaning="OnBehalfOf was sent by somebody who does not hold the right front, or by an API key alone.",
+        mend="Leave the header block out; a front has the right, and a client certificate or a signature.",
+    ),
+    "RoleMissing": FaultKind(
+        element="AccessFault",
+        meaning="The administrator has no role that the operation is for; the message names the roles.",
+        mend="Ask an administrator who has the role; `opendepot admin add NAME --role ROLE` gives it.",
+    ),
+    "RoleUnknown": FaultKind(
+        element="RequestFault",
+        meaning="There is no such role of administrators.",
+        mend="The message names the roles.",
+    ),
+    "RightUnknown": FaultKind(
+        element="RequestFault", meaning="There is no such right of shops.", mend="The message names the rights."
+    ),
+    "NameInvalid": FaultKind(
+        element="RequestFault",
+        meaning="A name or label has characters or a length that it cannot have.",
+        mend="The message says what it may be.",
+    ),
+    "NameTaken": FaultKind(
+        element="ConflictFault", meaning="The name is another's already.", mend="Take another name."
+    ),
+    "CredentialExists": FaultKind(
+        element="ConflictFault",
+        meaning="The certificate or username is registered already, with this shop or another.",
+        mend="Revoke it there first, or take another one.",
+    ),
+    "CredentialUnknown": FaultKind(
+        element="NotFoundFault",
+        meaning="The shop has no such credential that is not revoked.",
+        mend="ListShops gives the ids of a shop's credentials.",
+    ),
+    "CertificateInvalid": FaultKind(
+        element="RuleFault",
+        meaning="The certificate is unreadable, weak, expired, or no authority's where one is asked for.",
+        mend="The message says which; make one with an ECDSA key on P-256 or an RSA key of 2048 bits.",
+    ),
+    "OverlapInvalid": FaultKind(
+        element="RequestFault",
+        meaning="Two API keys cannot hold beside each other for so long.",
+        mend="Choose 0 to 365 days.",
+    ),
+    "PolicyInvalid": FaultKind(
+        element="RequestFault",
+        meaning="The policy is none that proves a shop at this interface.",
+        mend="The message names those that do.",
     ),
     "TransactionConflict": FaultKind(
         element="ConflictFault",

@@ -28,6 +28,7 @@ from server.cli import (
     moves,
     outbox,
     serve,
+    shop_credentials,
     shops,
     tickets,
 )
@@ -52,6 +53,7 @@ app.command("restore")(backups.restore_)
 app.command("export")(moves.export)
 app.command("import")(moves.import_)
 app.add_typer(items.app, name="item")
+shop_credentials.add_to(shops.app)
 app.add_typer(shops.app, name="shop")
 app.add_typer(tickets.app, name="ticket")
 app.add_typer(audit.app, name="audit")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 from ipfilters import (
     AddressRefused,
@@ -28,13 +29,15 @@ from server.security.certificates import CertificateUnreadable, read_forwarded
 from server.security.messages import MessageProofs, MessageSecurity
 from server.security.policies import Verdict, identifies_by_address, needs_message, proves, verdict, way
 from server.security.proofs import STRONG, Proof, ProofKind
+from server.security.rights import Requirements
 from soap import Received, SoapError
 from soap.envelope import ContentType, read_content_type
-from storage.records import AccessPolicy, Shop
+from storage.records import AccessPolicy, Administrator, Shop
 
 NO_SHOP = "address, credential and URL together name no active shop; tell the operator the reference"
 """Said of every shop that was named and not proven, so that nobody learns which shops there are."""
 
+_NO_REQUIREMENTS = Requirements()
 _CLOSED_WHEN_STALE = frozenset({Endpoint.SALES, Endpoint.ADMIN})
 
 
@@ -64,12 +67,14 @@ class Gates:
         *,
         proxies: TrustedProxies,
         header: str,
+        requirements: Mapping[Endpoint, Requirements] = MappingProxyType({}),
         admin_policy: AccessPolicy = AccessPolicy.CREDENTIAL,
         certificate_header: str | None = None,
         message_security: MessageSecurity | None = None,
     ) -> None:
         self._catalogue = catalogue
         self._credentials = credentials
+        self._requirements = requirements
         self._certificate_header = certificate_header
         self._message_security = message_security
         self._filters = filters
@@ -164,12 +169,16 @@ class Gates:
             if received.on_behalf_of is not None:
                 raise FrontRefused("OnBehalfOf is for Sales and Depot; an administrator speaks for nobody else")
             administrator = await self._administrator(call)
+            self._requirements[call.endpoint].require_role(administrator, received.operation.name)
             address = call.client.address
-            return received, Caller(identified_shop=None, identified_administrator=administrator, address=address)
-        if call.endpoint is Endpoint.DEPOT and received.on_behalf_of is None:
+            return received, Caller(identified_shop=None, identified_administrator=administrator.name, address=address)
+        requirements = self._requirements.get(call.endpoint, _NO_REQUIREMENTS)
+        shown = bool(call.authorization) and received.operation.name in requirements.identified
+        if call.endpoint is not Endpoint.SALES and received.on_behalf_of is None and not shown:
             return received, Caller(identified_shop=None, address=call.client.address)
         proven = await self._proven(received, call)
         shop = self._shop(call, proven.proofs)
+        requirements.require_right(shop, received.operation.name)
         caller = Caller(
             identified_shop=shop,
             address=call.client.address,
@@ -255,15 +264,15 @@ class Gates:
         denial = self._denial(state, call, None if shop is None else named, policy)
         raise NotIdentified(NO_SHOP, denial=denial)
 
-    async def _administrator(self, call: Calling) -> str:
+    async def _administrator(self, call: Calling) -> Administrator:
         presented = read_authorization(call.authorization)
-        name = await self._catalogue.find_administrator(presented.api_key, presented.name)
-        if name is None:
+        found = await self._catalogue.find_administrator(presented.api_key, presented.name)
+        if found is None:
             raise NotIdentified("this API key belongs to no administrator")
         state = self._filters.fresh()
         if verdict(self._admin_policy, self._decided(state, call, None, "none")) is Verdict.DENIED:
             raise self._denied(state, call, None, self._admin_policy)
-        return name
+        return found
 
     def _decided(self, state: FilterState, call: Calling, shop: str | None, kind: str) -> Decision:
         decision = state.snapshot.decide(
