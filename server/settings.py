@@ -133,6 +133,11 @@ class Settings(BaseSettings):
         description="PEM file with the certificates of those who may certify clients. With it a client certificate is "
         "asked for and, if one is sent, verified.",
     )
+    tls_ask_client_certificate: bool = Field(
+        default=False,
+        description="Ask for a client certificate, so that shops can prove themselves by one that they have "
+        "registered (`opendepot shop add-certificate`).",
+    )
     tls_client_certificate_required: bool = Field(
         default=False, description="Let nobody in without a client certificate."
     )
@@ -325,8 +330,13 @@ class Settings(BaseSettings):
             raise ValueError("tls_certificate_file and tls_key_file belong together")
         if self.tls_certificate_file is None and self.tls_client_authorities_file is not None:
             raise ValueError("tls_client_authorities_file needs tls_certificate_file")
-        if self.tls_client_certificate_required and self.tls_client_authorities_file is None:
-            raise ValueError("tls_client_certificate_required needs tls_client_authorities_file")
+        if self.tls_ask_client_certificate and self.tls_certificate_file is None:
+            raise ValueError("tls_ask_client_certificate needs tls_certificate_file")
+        asked = self.tls_ask_client_certificate or self.tls_client_authorities_file is not None
+        if self.tls_client_certificate_required and not asked:
+            raise ValueError(
+                "tls_client_certificate_required needs tls_client_authorities_file or tls_ask_client_certificate"
+            )
         if self.tls_certificate_file is not None and self.proxy_protocol_from:
             raise ValueError("proxy_protocol_from is for plain listeners only; put TLS at the proxy")
         return self

@@ -11,7 +11,7 @@ from server.app import Application, utc_now
 from server.http.accepting import Acceptor, Entrance
 from server.http.keeper import Keeper
 from server.settings import Settings
-from server.tls import tls_context
+from server.tls import Anchors, tls_context
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,10 +37,14 @@ async def soap_listener(
 
     `last` tells at the end whether nobody else will accept on this socket any more.
     """
+    tls = tls_context(settings)
+    if tls is not None:
+        anchors = Anchors(tls)
+        application.filters.on_certificates = lambda certificates: anchors.add(certificates.anchors())
     keeper = Keeper(application.soap, limits=settings.connection_limits, clock=utc_now, monotonic=time.monotonic)
     entrance = Entrance(
         listening=listening,
-        tls=tls_context(settings),
+        tls=tls,
         handshake_seconds=settings.handshake_seconds,
         proxied_from=_proxied_from(settings),
     )

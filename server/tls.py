@@ -1,6 +1,7 @@
 """TLS of the SOAP listener: 1.2 or later, and client certificates where the settings ask for them."""
 
 import ssl
+from collections.abc import Iterable
 from pathlib import Path
 
 from server.errors import SettingsError
@@ -35,9 +36,30 @@ def tls_context(settings: Settings) -> ssl.SSLContext | None:
             context.load_verify_locations(authorities)
         except (OSError, ssl.SSLError) as error:
             raise SettingsError(f"tls_client_authorities_file: {authorities}: {_words(error)}") from None
+    if authorities is not None or settings.tls_ask_client_certificate:
+        # A shop's certificate is an anchor itself, whoever issued it; which shop's it is, is asked with each request.
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
         required = settings.tls_client_certificate_required
         context.verify_mode = ssl.CERT_REQUIRED if required else ssl.CERT_OPTIONAL
     return context
+
+
+class Anchors:
+    """Certificates of shops, let through the handshakes of a context. What is in it once stays until the process ends.
+
+    That is no matter: the handshake proves who holds a key, and whose it is, is asked with each request.
+    """
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._context = context
+        self._known: set[bytes] = set()
+
+    def add(self, certificates: Iterable[bytes]) -> None:
+        """Let clients with these certificates (DER), and those they certify, through."""
+        new = set(certificates) - self._known
+        if new and self._context.verify_mode is not ssl.CERT_NONE:
+            self._context.load_verify_locations(cadata=b"".join(new))
+        self._known |= new
 
 
 def _read(path: Path | None, *, setting: str) -> None:

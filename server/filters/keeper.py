@@ -63,6 +63,7 @@ class FilterKeeper:
         self._of_files: tuple[RuleSet, ...] = ()
         self._hits = HitCounts()
         self._wake = asyncio.Event()
+        self.on_certificates: Callable[[CertificateStore], None] = lambda _: None
 
     def now(self) -> datetime:
         """Give the time that rules expire by."""
@@ -146,6 +147,7 @@ class FilterKeeper:
             data_version=view.data_version,
             document_version=version,
         )
+        self.on_certificates(certificates)
         self._metrics.filter_version.set(version)
         if before is not None and before.snapshot is not snapshot:
             self._events.info("filters_applied", version=version, rules=len(snapshot.rule_set.rules))
