@@ -14,6 +14,8 @@ NOT_OF_LICENCES = {
     *("Erased", "OrderNumberExists", "OrderUnknown", "OrderNameRequired", "OriginalOrderUnknown", "ItemUnknown"),
     *("PageTokenInvalid", "StateUnknown", "TicketUnknown", "LicenseRepeated", "MixedFirmCodes", "ContextRefused"),
     *("ContainerUnregistered", "Contended", "ShopUnknown"),
+    *("NameInvalid", "NameTaken", "RightUnknown", "RoleUnknown", "PolicyInvalid", "OverlapInvalid"),
+    *("CertificateInvalid", "CredentialExists", "CredentialUnknown"),
 }
 """Refusals that say a request is wrong, or come again later, and nothing of what became of a licence."""
 

@@ -11,10 +11,8 @@ from soap import Blame, ContractError, SoapError, load_contract
 from storage.errors import StorageBusy, StorageCorrupt, StorageError
 
 LOCAL_ONLY = {
-    "NameTaken",
-    "NameInvalid",
+    "AdministratorUnknown",
     "OptionInvalid",
-    "RightUnknown",
     "RuleInvalid",
     "VaultError",
     "AuditHeadInvalid",
