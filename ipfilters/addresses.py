@@ -13,7 +13,7 @@ IPV4_MAPPED = IPv6Network("::ffff:0:0/96")
 _MAPPED = 0xFFFF
 """What stands before the last 32 bits of an IPv4-mapped address."""
 
-_OCTETS = {str(number): number for number in range(256)}
+_FIRST, _SECOND, _THIRD, _FOURTH = ({str(number): number << shift for number in range(256)} for shift in (24, 16, 8, 0))
 """Every number of an IPv4 address in the only way it is written, so a look-up reads and refuses in one."""
 
 _PREFIX = re.compile(r"0|[1-9][0-9]{0,2}")
@@ -48,7 +48,7 @@ def read_number(text: str) -> tuple[int, int]:
     try:
         if ":" not in text:
             first, second, third, fourth = text.split(".")
-            return 4, _OCTETS[first] << 24 | _OCTETS[second] << 16 | _OCTETS[third] << 8 | _OCTETS[fourth]
+            return 4, _FIRST[first] | _SECOND[second] | _THIRD[third] | _FOURTH[fourth]
         number = int(IPv6Address(text))
     except (ValueError, KeyError):
         raise AddressRefused(f"{text!r} is no IP address; write one like 192.0.2.7 or 2001:db8::7") from None

@@ -14,8 +14,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from operator import attrgetter
 
 from ipfilters.rules import Effect, Mode, Rule
+
+by_level = attrgetter("scope.level")
+"""The key that sorts rules for `judge` which are sorted within each level."""
 
 
 class Reason(StrEnum):
@@ -50,6 +54,11 @@ class Decision:
     shadow: Outcome | None = None
 
     @property
+    def by_default(self) -> bool:
+        """Whether the default of the endpoint decided, or would decide by shadow rules."""
+        return self.winner is None or (self.shadow is not None and self.shadow.winner is None)
+
+    @property
     def would_allow(self) -> bool:
         """Whether shadow rules would let in what is denied."""
         return self.shadow is not None and self.shadow.allowed and not self.allowed
@@ -72,6 +81,14 @@ def judge(rules: Sequence[Rule], *, default: bool) -> Outcome:
     if allow is not None:
         return Outcome(allowed=True, reason=Reason.ALLOW_RULE, winner=allow)
     return Outcome(allowed=default, reason=Reason.DEFAULT_ALLOW if default else Reason.DEFAULT_DENY)
+
+
+def telling(rules: Sequence[Rule]) -> Sequence[Rule]:
+    """Leave of rules about one network those that can have a say: of several alike only the first is ever named."""
+    first: dict[tuple[object, ...], Rule] = {}
+    for rule in rules:
+        first.setdefault((rule.scope.level, rule.effect, rule.mode, rule.expires_at), rule)
+    return tuple(first.values())
 
 
 def longest_allow(rules: Sequence[Rule]) -> Rule | None:

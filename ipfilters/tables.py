@@ -9,6 +9,12 @@ from ipfilters.addresses import Network
 
 Value = TypeVar("Value")
 
+Span = tuple[int, int, Value]
+"""The first address of a network as a number, its prefix length, and what stands on it."""
+
+in_order = itemgetter(0, 1)
+"""The key that spans are sorted by: a network comes right before what is inside it."""
+
 
 class Cell(Generic[Value]):
     """What stands on one network, and the cell of the next wider network around it."""
@@ -31,45 +37,59 @@ class Table(Generic[Value]):
     """Values by network, for addresses of `bits` bits given as numbers. Networks of another family do not belong here.
 
     Two networks are either apart or one inside the other, so each interval between bounds has one innermost network.
-    Cells are linked and not copied: a wide network costs the same however many are inside.
+    Cells are linked and not copied: a wide network costs the same however many are inside. `starts` are the first
+    addresses of the intervals, `cells` the innermost cell of each, None where there is no network.
     """
 
-    __slots__ = ("_cells", "_starts")
+    __slots__ = ("cells", "starts")
 
     def __init__(self, entries: Iterable[tuple[Network, Value]], *, bits: int) -> None:
-        self._starts: list[int] = [0]
-        self._cells: list[Cell[Value] | None] = [None]
-        spans = sorted(
-            ((int(network.network_address), network.prefixlen, value) for network, value in entries),
-            key=itemgetter(0, 1),
-        )
-        open_cells: list[tuple[int, int, Cell[Value]]] = []
+        self._fill(sorted((span_of(network, value) for network, value in entries), key=in_order), bits)
+
+    @classmethod
+    def of_spans(cls, spans: Iterable[Span[Value]], *, bits: int) -> "Table[Value]":
+        """Make a table of spans that are sorted by `in_order`."""
+        table = cls.__new__(cls)
+        table._fill(spans, bits)
+        return table
+
+    def _fill(self, spans: Iterable[Span[Value]], bits: int) -> None:
+        self.starts: list[int] = [0]
+        self.cells: list[Cell[Value] | None] = [None]
+        # The networks that are open around the next one, the innermost last: end, prefix length, cell.
+        around: list[tuple[int, int, Cell[Value]]] = []
         for start, length, value in spans:
-            self._close(open_cells, before=start)
-            if not open_cells or open_cells[-1][1] != length:
-                cell = Cell(open_cells[-1][2] if open_cells else None)
-                open_cells.append((start + (1 << (bits - length)), length, cell))
+            while around and around[-1][0] <= start:
+                self._end(around)
+            if not around or around[-1][1] != length:
+                cell = Cell(around[-1][2] if around else None)
+                around.append((start + (1 << (bits - length)), length, cell))
                 self._begin(start, cell)
-            open_cells[-1][2].values.append(value)
-        self._close(open_cells, before=1 << bits)
+            around[-1][2].values.append(value)
+        while around:
+            self._end(around)
 
     def find(self, number: int) -> Cell[Value] | None:
         """Give the innermost network around an address, None when there is none."""
-        return self._cells[bisect_right(self._starts, number) - 1]
+        return self.cells[bisect_right(self.starts, number) - 1]
 
     def bounds(self, first: int, last: int) -> list[int]:
         """Give the first address of every interval that begins from `first` to `last`, both included."""
-        return self._starts[bisect_left(self._starts, first) : bisect_right(self._starts, last)]
+        return self.starts[bisect_left(self.starts, first) : bisect_right(self.starts, last)]
 
-    def _close(self, open_cells: list[tuple[int, int, Cell[Value]]], *, before: int) -> None:
-        while open_cells and open_cells[-1][0] <= before:
-            end = open_cells.pop()[0]
-            self._begin(end, open_cells[-1][2] if open_cells else None)
+    def _end(self, around: list[tuple[int, int, Cell[Value]]]) -> None:
+        end = around.pop()[0]
+        self._begin(end, around[-1][2] if around else None)
 
     def _begin(self, start: int, cell: Cell[Value] | None) -> None:
         # What began at the same address and is now narrowed, or ended and is now followed, had no address of its own.
-        if self._starts[-1] == start:
-            self._cells[-1] = cell
+        if self.starts[-1] == start:
+            self.cells[-1] = cell
         else:
-            self._starts.append(start)
-            self._cells.append(cell)
+            self.starts.append(start)
+            self.cells.append(cell)
+
+
+def span_of(network: Network, value: Value) -> Span[Value]:
+    """Give what stands on a network with the network as numbers."""
+    return int(network.network_address), network.prefixlen, value

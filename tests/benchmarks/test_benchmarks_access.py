@@ -36,9 +36,16 @@ def test_every_figure_comes_out(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(access, "_seconds", took_a_millisecond)
     record = access.run(Options(rounds=2, seconds=1))
-    assert {"ratio_pytricia", "ratio_growth", "compile_s", "decide_us", "first_us", "find_client_us"} <= set(
-        record.figures
-    )
+    assert {
+        "ratio_pytricia",
+        "ratio_pytricia_fresh",
+        "ratio_growth",
+        "ratio_growth_fresh",
+        "compile_s",
+        "decide_us",
+        "fresh_us",
+        "find_client_us",
+    } <= set(record.figures)
     assert record.figures["ratio_growth"].median == record.figures["ratio_pytricia"].median == 1.0
     assert record.figures["decide_us"].median == pytest.approx(1.0)
     assert len(record.runs) == 2

@@ -1,3 +1,4 @@
+import random
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 import pytest
@@ -205,3 +206,31 @@ def test_unmapping_leaves_other_networks_alone() -> None:
         network = ip_network(text)
         assert unmapped(network) is network
     assert unmapped(ip_network("::ffff:10.0.0.0/104")) == ip_network("10.0.0.0/8")
+
+
+def test_random_texts_are_read_as_the_standard_library_reads_them(request: pytest.FixtureRequest) -> None:
+    seed = request.config.getoption("--seed")
+    print(f"seed {seed}")
+    dice = random.Random(f"texts {seed}")
+    read = 0
+    for _ in range(6000):
+        if dice.random() < 0.5:
+            text = str(IPv4Address(dice.getrandbits(32)))
+        else:
+            text = dice.choice((str, lambda address: address.exploded))(
+                IPv6Address(dice.getrandbits(128) & dice.choice((2**128 - 1, 2**33, 2**64 - 1)))
+            )
+        for _ in range(dice.choice((0, 0, 1, 2))):
+            at = dice.randrange(len(text) + 1)
+            text = text[:at] + dice.choice("0019:.::%fg /\x00\n١") + text[at + dice.randint(0, 1) :]
+        try:
+            expected = ip_address(text)
+        except ValueError:
+            with pytest.raises(AddressRefused):
+                parse_address(text)
+            continue
+        read += 1
+        number = int(expected)
+        mapped = expected.version == 6 and number >> 32 == 0xFFFF
+        assert parse_address(text) == (IPv4Address(number & 0xFFFFFFFF) if mapped else type(expected)(number)), text
+    assert read > 1000

@@ -23,7 +23,7 @@ from ipfilters import (
     Scope,
     Snapshot,
     compile_rules,
-    snapshot,
+    verdicts,
 )
 
 SALES = Endpoint.SALES
@@ -91,17 +91,33 @@ def test_time_passes_forwards_and_backwards_over_what_is_remembered() -> None:
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(snapshot, "_REMEMBERED", 8)
-    made = compiled(*(allow(f"10.0.{number}.0/24") for number in range(20)))
+    monkeypatch.setattr(verdicts, "_REMEMBERED", 8)
+    made = compiled(*(allow(f"10.0.{number}.0/24", expires_at=NOW + timedelta(hours=1)) for number in range(20)))
     for _ in range(2):
         for number in range(20):
             assert made.decide(f"10.0.{number}.1", endpoint=SALES, now=NOW).allowed
             assert not made.decide(f"10.1.{number}.1", endpoint=SALES, now=NOW).allowed
-            assert 1 <= len(made._verdicts) <= 8
-            assert 1 <= len(made._known) <= 8
-    for number in range(8):
+            assert not made.decide(f"10.0.{number}.1", endpoint=SALES, now=NOW + timedelta(hours=1)).allowed
+            assert 1 <= len(made._remembered) <= 8
+            assert 1 <= len(made._later) <= 8
+    sizes = set()
+    for number in range(16):
         made.decide(f"10.2.{number}.1", endpoint=SALES, now=NOW)
-    assert len(made._verdicts) == 8
+        sizes.add(len(made._remembered))
+    assert max(sizes) == 8
+
+
+def test_what_a_shop_and_everybody_decide_together_is_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verdicts, "_REMEMBERED", 8)
+    made = compiled(allow("10.0.0.0/16", shop="acme"), *(exceptable(f"10.0.{number}.0/24") for number in range(20)))
+    finder = made.view(SALES, "acme").four
+    assert isinstance(finder, verdicts.PairedVerdicts)
+    for _ in range(2):
+        for number in range(20):
+            decided = made.decide(f"10.0.{number}.1", endpoint=SALES, shop="acme", now=NOW)
+            assert decided.winner is not None
+            assert decided.winner.id == f"exceptable deny 10.0.{number}.0/24 global"
+            assert 1 <= len(finder._known) <= 8
 
 
 def test_shops_without_rules_are_decided_as_nobody_in_particular() -> None:
@@ -300,3 +316,53 @@ def test_a_shadow_default_counts_for_no_rule() -> None:
     counts = HitCounts()
     counts.count(made.decide("10.1.1.1", endpoint=SALES, now=NOW), NOW)
     assert set(counts.take()) == {"a"}
+
+
+def test_among_many_networks_the_bounds_of_each_and_of_all_addresses_are_found() -> None:
+    # More than the intervals from which on the first bits of an address are looked up; some share these bits.
+    networks = [
+        ip_network((number, length))
+        for number, length in (
+            *((number << 20, 30) for number in range(4096)),
+            *((0x0A000000 + (number << 2), 31) for number in range(600)),
+            (0xFFFFFFFE, 31),
+            (0, 32),
+        )
+    ]
+    made = compiled(*(allow(str(network)) for network in networks))
+    assert isinstance(made.view(SALES, None).four, verdicts.IndexedVerdicts)
+    inside = {int(address) for network in networks for address in network}
+    for network in networks:
+        for number in (int(network[0]) - 1, int(network[0]), int(network[-1]), int(network[-1]) + 1):
+            if 0 <= number < 1 << 32:
+                address = str(ip_network((number, 32))[0])
+                assert made.decide(address, endpoint=SALES, now=NOW).allowed is (number in inside), address
+
+
+def test_a_shop_with_more_rules_than_everybody_has_is_compiled_with_those_of_everybody() -> None:
+    made = compiled(
+        exceptable("10.0.0.0/8"),
+        deny("10.9.0.0/16", endpoint=SALES),
+        *(allow(f"10.{number}.0.0/16", shop="acme") for number in range(20)),
+    )
+    assert isinstance(made.view(SALES, "acme").four, verdicts.Verdicts)
+    assert made.decide("10.1.0.1", endpoint=SALES, shop="acme", now=NOW).allowed
+    assert made.decide("10.9.0.1", endpoint=Endpoint.DEPOT, shop="acme", now=NOW).allowed
+    for address, shop in (("10.9.0.1", "acme"), ("10.1.0.1", None), ("10.30.0.1", "acme")):
+        assert not made.decide(address, endpoint=SALES, shop=shop, now=NOW).allowed
+
+
+def test_the_default_of_each_endpoint_counts_again_when_a_rule_that_both_share_expires() -> None:
+    hour = timedelta(hours=1)
+    made = compiled(deny("10.0.0.0/8", expires_at=NOW + hour), depot=True)
+    for now, allowed in ((NOW, False), (NOW + hour, True), (NOW, False)):
+        assert made.decide("10.0.0.1", endpoint=Endpoint.DEPOT, now=now).allowed is allowed
+        assert not made.decide("10.0.0.1", endpoint=SALES, now=now).allowed
+
+
+def test_a_thousand_shops_that_allow_the_same_are_looked_at_once_before_the_shop_is_known() -> None:
+    wide = (allow("0.0.0.0/0", shop=f"shop {number}") for number in range(2000))
+    made = compiled(*wide, deny("10.0.0.0/8"))
+    assert len(made._early[SALES].four.find(1 << 24).rules) == 1
+    assert made.refused_early("11.0.0.1", endpoint=SALES, now=NOW) is None
+    assert made.refused_early("10.0.0.1", endpoint=SALES, now=NOW) is not None
