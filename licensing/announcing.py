@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from licensing.ids import Ids
 from licensing.vault import Vault
+from storage.marketing import ExpiringLicense
 from storage.outbox import OutboxMessage
 from storage.records import ContainerRow, License, LicenseUse, Order, Placement, Shop
 
@@ -23,6 +24,7 @@ class Kind(StrEnum):
 
     ORDER_PLACED = "order.placed"
     LICENSE_COLLECTED = "license.collected"
+    LICENSE_EXPIRING = "license.expiring"
 
 
 class Announcer:
@@ -78,6 +80,22 @@ class Announcer:
             ],
         }
         return self._message(Kind.LICENSE_COLLECTED, at, ticket_id, data, order_id=None)
+
+    def license_expiring(
+        self, found: ExpiringLicense, *, at: datetime, days: int, customer: str | None
+    ) -> OutboxMessage:
+        """Tell of a licence that expires, in the order of all that happens to its ticket. `customer`: the number."""
+        data = {
+            "licenseId": found.license_id,
+            "itemNumber": found.item_number,
+            "expiresAt": found.expires_at.astimezone(UTC).isoformat(),
+            "daysBefore": days,
+            "shop": found.shop,
+            "orderNumber": found.order_number,
+            "customerNumber": customer,
+        }
+        (message,) = self._message(Kind.LICENSE_EXPIRING, at, found.ticket_id, data, order_id=found.order_id)
+        return message
 
     def _message(
         self, kind: Kind, at: datetime, key: str, data: Mapping[str, object], *, order_id: str | None

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from licensing.audit import ERASE
 from licensing.errors import CustomerUnknown
+from licensing.marketing.addresses import address_lookup, ascii_address
 from licensing.orders import CREATE_ORDER
 from licensing.vault import Vault
 from storage import Storage
@@ -57,32 +58,44 @@ class Erasure:
             text.strip().casefold() for name, text in customer.items() if name != "language" and isinstance(text, str)
         }
 
+    def _addresses(self, orders: Iterable[ErasableOrder]) -> Iterable[bytes]:
+        """Give what the mail addresses of orders are known by."""
+        for order in orders:
+            if order.customer_sealed is not None:
+                address = json.loads(self._vault.open("customer", order.customer_sealed)).get("email")
+                if address is not None:
+                    yield address_lookup(self._vault, ascii_address(address))
+
     async def erase(self, orders: Iterable[ErasableOrder], *, actor: str = "cli") -> int:
-        """Erase the personal data of orders; how many had not been erased before."""
-        order_ids = [order.order_id for order in orders]
+        """Erase the personal data of orders; how many had not been erased before.
+
+        What is known of their customers' mail addresses, consent and suppression, goes with them.
+        """
+        found = list(orders)
         count = 0
-        for start in range(0, len(order_ids), ORDERS_AT_ONCE):
-            count += await self._erase(order_ids[start : start + ORDERS_AT_ONCE], actor)
+        for start in range(0, len(found), ORDERS_AT_ONCE):
+            count += await self._erase(found[start : start + ORDERS_AT_ONCE], actor)
         await self._storage.forget(thorough=False)
         return count
 
     async def sweep(self, *, days: int) -> int:
         """Erase the personal data of orders older than so many days; how many had not been erased before.
 
-        Orders are gone through by their ids, which rise with time, up to the first that is young enough. Where the
-        sweep has come is remembered.
+        Of mail addresses goes what is as old, so that a customer who came back keeps what was said since. Orders are
+        gone through by their ids, which rise with time, up to the first that is young enough. Where the sweep has come
+        is remembered.
         """
         before = self._clock() - timedelta(days=days)
         count = 0
         while True:
             page = await self._storage.query(WalkOrders(limit=ORDERS_AT_ONCE, after=None))
-            old: list[str] = []
+            old: list[ErasableOrder] = []
             for order in page:
                 if order.created_at >= before:
                     break
-                old.append(order.order_id)
+                old.append(order)
             if old:
-                count += await self._erase(old, "retention", swept_to=old[-1])
+                count += await self._erase(old, "retention", swept_to=old[-1].order_id, before=before)
             if not old or len(old) < ORDERS_AT_ONCE:
                 break
         self._unforgotten = self._unforgotten or bool(count)
@@ -91,15 +104,19 @@ class Erasure:
             self._unforgotten = False
         return count
 
-    async def _erase(self, order_ids: list[str], actor: str, *, swept_to: str | None = None) -> int:
+    async def _erase(
+        self, orders: list[ErasableOrder], actor: str, *, swept_to: str | None = None, before: datetime | None = None
+    ) -> int:
         now = self._clock()
         erased = await self._storage.execute(
             EraseOrders(
-                order_ids=tuple(order_ids),
+                order_ids=tuple(order.order_id for order in orders),
                 operation=CREATE_ORDER,
                 at=now,
                 audit=AuditRow(at=now, actor=actor, action=ERASE, subject="", details="{}"),
                 swept_to=swept_to,
+                addresses=tuple(self._addresses(orders)),
+                addresses_before=before,
             )
         )
         return len(erased)

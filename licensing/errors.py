@@ -372,3 +372,27 @@ class AdministratorUnknown(LicensingError):
     """Nobody of this name may use the Admin interface."""
 
     code = "AdministratorUnknown"
+
+
+class AddressInvalid(LicensingError):
+    """A text is no mail address, or what is said of one is not usable."""
+
+    code = "AddressInvalid"
+
+
+class TokenInvalid(LicensingError):
+    """A token to unsubscribe is not one that a mail had."""
+
+    code = "TokenInvalid"
+
+
+class CampaignInvalid(LicensingError):
+    """A campaign's rules are not usable."""
+
+    code = "CampaignInvalid"
+
+
+class CampaignUnknown(LicensingError):
+    """There is no campaign of this name that runs."""
+
+    code = "CampaignUnknown"

@@ -87,9 +87,18 @@ class Metrics:
         )
         self.outbox_deliveries = Counter(
             "opendepot_outbox_deliveries",
-            "Tries of this process to deliver, by outcome (delivered, failed, dead, erased).",
+            "Tries of this process to deliver, by outcome (delivered, failed, dead, erased, withheld).",
             ["channel", "outcome"],
             registry=registry,
+        )
+        self.mail_suppressed = Counter(
+            "opendepot_mail_suppressed",
+            "Mail addresses that this process suppressed, by reason (unsubscribe, bounce).",
+            ["reason"],
+            registry=registry,
+        )
+        self.reminders_told = Counter(
+            "opendepot_reminders_told", "Reminders of licences that expire that this process wrote.", registry=registry
         )
         self.orders_erased = Counter(
             "opendepot_orders_erased", "Orders whose personal data this process erased for its age.", registry=registry

@@ -25,6 +25,7 @@ from licensing.catalogue import Catalogue
 from licensing.credentials import Credentials
 from licensing.depot import Depot
 from licensing.losses import Losses
+from licensing.marketing.addresses import AddressBook
 from licensing.orders import Sales
 from licensing.pushing import Pushing
 from licensing.replaying import Replaying
@@ -43,9 +44,10 @@ from server.filters.shops import ShopFilters
 from server.handlers import handlers_of
 from server.handlers.base import Services
 from server.handlers.rights import REQUIRED
+from server.mail.unsubscribing import UNSUBSCRIBE_PATH, UnsubscribePages
 from server.security.gates import Gates, form_of
 from server.settings import Settings, read_secret
-from server.transport import SoapApplication
+from server.transport import Pages, SoapApplication
 from soap import Contract, Engine, flattened_wsdl, load_contract, schema_locations
 from soap.messages import admin, depot, sales
 from storage import Storage, open_storage
@@ -118,6 +120,7 @@ class Core:
     watcher: Watcher
     replaying: Replaying
     tracer: Tracer
+    addresses: AddressBook
     box: FirmSecurityBox
     audit_key: SealingKey
     sealer: Sealer
@@ -195,6 +198,7 @@ async def opened_core(
             watcher=watcher,
             replaying=Replaying(carrier=carrier),
             tracer=Tracer(storage=storage, vault=vault, depot=licences),
+            addresses=AddressBook(storage=storage, vault=vault, clock=clock),
             box=box,
             audit_key=audit_key,
             sealer=Sealer(storage=storage, key=audit_key, clock=clock, random=random, owner=owner),
@@ -310,7 +314,9 @@ def build_application(
     administered = _service(ADMINISTERED, settings, admin_url)
     services = tuple(_service(published, settings, public_url) for published in PUBLISHED)
     return Application(
-        soap=SoapApplication(services, dispatcher, events=events, metrics=metrics),
+        soap=SoapApplication(
+            services, dispatcher, events=events, metrics=metrics, pages=_pages(settings, core, events, metrics)
+        ),
         filters=filters,
         admin_soap=SoapApplication((administered,), dispatcher, events=events, metrics=metrics),
         health=Health(
@@ -320,6 +326,14 @@ def build_application(
         events=events,
         stop_waiting=core.watcher.close,
     )
+
+
+def _pages(settings: Settings, core: Core, events: EventLog, metrics: Metrics) -> Mapping[str, Pages]:
+    """Give what is answered beside SOAP: where customers unsubscribe from offers, if mails are sent."""
+    if settings.mail_server is None:
+        return {}
+    pages = UnsubscribePages(core.addresses, prefix=UNSUBSCRIBE_PATH, events=events, metrics=metrics)
+    return {UNSUBSCRIBE_PATH: pages}
 
 
 def _told(name: str, fields: dict[str, object], events: EventLog, metrics: Metrics) -> None:

@@ -37,6 +37,9 @@ async def housekeeping(settings: Settings, core: Core, application: Application)
         if settings.webhook_url is not None:
             dispatcher = await stack.enter_async_context(_webhooks(settings, core, application))
             works.append(("outbox_dispatch", dispatcher.turn, DISPATCH_SECONDS))
+        if settings.mail_server is not None:
+            posting = _mails(settings, core, application)
+            works.append(("mail_dispatch", posting.turn, DISPATCH_SECONDS))
         if settings.retention_days is not None:
             sweeping = Sweeping(core, days=settings.retention_days, events=events, metrics=application.metrics)
             works.append(("retention", sweeping.turn, SWEEP_SECONDS))
@@ -59,6 +62,10 @@ async def housekeeping(settings: Settings, core: Core, application: Application)
 def _webhooks(settings: Settings, core: Core, application: Application) -> AbstractAsyncContextManager[Dispatcher]:
     # Who tells nobody of anything need not load an HTTP client, which takes a fifth of a worker's start.
     return importlib.import_module("server.outbox.delivering").webhooks(settings, core, application)  # type: ignore[no-any-return]
+
+
+def _mails(settings: Settings, core: Core, application: Application) -> Dispatcher:
+    return importlib.import_module("server.outbox.posting").mails(settings, core, application)  # type: ignore[no-any-return]
 
 
 async def repeated(name: str, turn: Turn, *, seconds: float, events: EventLog, stop: asyncio.Event) -> None:

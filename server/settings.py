@@ -9,6 +9,9 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
+from email.headerregistry import Address
+from email.utils import parseaddr
+from enum import StrEnum
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Self
@@ -19,6 +22,8 @@ from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSett
 
 from ipfilters import AddressRefused, Severity, lint_proxies, parse_network
 from licensing.announcing import Kind
+from licensing.errors import AddressInvalid
+from licensing.marketing.addresses import read_address
 from observe import LogFormat
 from server.errors import SettingsError
 from server.http.head import HeadLimits
@@ -32,6 +37,22 @@ _FILES = (Path, Path | None)
 
 LINGERING_SECONDS = 2.0
 """How long the rest of a refused body is read, so that the client sees the fault and not a reset connection."""
+
+
+class MailSecurity(StrEnum):
+    """How the connection to the SMTP server is kept secret."""
+
+    STARTTLS = "starttls"
+    TLS = "tls"
+    NONE = "none"
+
+
+class ReminderTarget(StrEnum):
+    """Who is told of licences that expire."""
+
+    CUSTOMER = "customer"
+    CRM = "crm"
+    BOTH = "both"
 
 
 class Settings(BaseSettings):
@@ -224,7 +245,8 @@ class Settings(BaseSettings):
         description="File with the secret that signs webhooks: whsec_ and the Base64 of 24 to 64 random bytes.",
     )
     webhook_events: tuple[Kind, ...] = Field(
-        default=tuple(Kind), description="What is told: order.placed, license.collected."
+        default=tuple(Kind),
+        description="What is told: order.placed, license.collected, license.expiring (see reminder_days).",
     )
     webhook_seconds: float = Field(
         default=15.0, gt=0, le=300, description="Time for the receiver to take a webhook, in seconds."
@@ -234,6 +256,51 @@ class Settings(BaseSettings):
         ge=1,
         le=100,
         description="How often a webhook is tried before it is given up; 20 tries take two to three days.",
+    )
+    mail_server: str | None = Field(
+        default=None, description="The SMTP server that mails to customers are handed to. Left out: no mail is sent."
+    )
+    mail_port: int | None = Field(
+        default=None, ge=1, le=65535, description="Its port. Left out: 587 for starttls, 465 for tls, 25 for none."
+    )
+    mail_security: MailSecurity = Field(
+        default=MailSecurity.STARTTLS,
+        description="starttls: TLS is begun on a plain connection, and nothing is sent where the server has none; tls: "
+        "the connection is TLS from its first byte; none: plain, for a server on this machine.",
+    )
+    mail_authorities_file: Path | None = Field(
+        default=None,
+        description="PEM file with the certificates of those who certify the SMTP server. Left out: the system's.",
+    )
+    mail_user: str | None = Field(default=None, description="The name to log in with at the SMTP server.")
+    mail_password_file: Path | None = Field(
+        default=None, description="File with the password to log in with at the SMTP server."
+    )
+    mail_from: str | None = Field(
+        default=None, description="Who mails come from, such as `Example Ltd <licences@example.com>`."
+    )
+    mail_reply_to: str | None = Field(default=None, description="Where answers to mails go. Left out: to mail_from.")
+    mail_return_path: str | None = Field(
+        default=None, description="Where bounces go, an address. Left out: that of mail_from."
+    )
+    mail_templates: Path | None = Field(
+        default=None,
+        description="Folder with templates of mails that take the place of those that are shipped, file by file.",
+    )
+    mail_seconds: float = Field(
+        default=30.0, gt=0, le=300, description="Time for the SMTP server to take a mail, in seconds."
+    )
+    mail_attempts: int = Field(
+        default=20, ge=1, le=100, description="How often a mail is tried before it is given up, as webhook_attempts."
+    )
+    reminder_days: tuple[int, ...] = Field(
+        default=(),
+        description="Days before the expiry of a licence at which it is told, such as [30, 7]; once each. Left out: "
+        "never.",
+    )
+    reminder_to: ReminderTarget = Field(
+        default=ReminderTarget.CUSTOMER,
+        description="Who is reminded of what expires: customer (by mail), crm (by webhook), or both.",
     )
     retention_days: int | None = Field(
         default=None,
@@ -347,6 +414,42 @@ class Settings(BaseSettings):
             raise ValueError("webhook_url and webhook_secret_file belong together")
         return self
 
+    @field_validator("mail_from", "mail_reply_to", "mail_return_path")
+    @classmethod
+    def _mail_addresses_are_addresses(cls, value: str | None) -> str | None:
+        if value is not None:
+            mailbox(value)
+        return value
+
+    @field_validator("reminder_days")
+    @classmethod
+    def _reminder_days_are_days(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if any(not 1 <= days <= 3650 for days in value) or len(set(value)) != len(value):
+            raise ValueError("must be different numbers of days from 1 to 3650, such as [30, 7]")
+        return value
+
+    @model_validator(mode="after")
+    def _mail_is_whole(self) -> Self:
+        if (self.mail_server is None) != (self.mail_from is None):
+            raise ValueError("mail_server and mail_from belong together")
+        if self.mail_server is not None and self.public_url is None:
+            raise ValueError("mail_server needs public_url: mails hold the address of the page to unsubscribe")
+        if (self.mail_user is None) != (self.mail_password_file is None):
+            raise ValueError("mail_user and mail_password_file belong together")
+        if self.mail_user is not None and self.mail_security is MailSecurity.NONE:
+            raise ValueError("mail_user needs mail_security starttls or tls, or the password could be read on the way")
+        return self
+
+    @model_validator(mode="after")
+    def _reminders_reach_somebody(self) -> Self:
+        to_customer = self.reminder_to is not ReminderTarget.CRM
+        to_crm = self.reminder_to is not ReminderTarget.CUSTOMER
+        if self.reminder_days and to_customer and self.mail_server is None:
+            raise ValueError("reminder_days needs mail_server, or reminder_to = 'crm'")
+        if self.reminder_days and to_crm and self.webhook_url is None:
+            raise ValueError("reminder_to = 'crm' needs webhook_url")
+        return self
+
     @model_validator(mode="after")
     def _listeners_differ(self) -> Self:
         if self.port == self.admin_port != 0 and self.host == self.admin_host:
@@ -455,6 +558,15 @@ def _read_toml(config: Path) -> Mapping[str, Any]:
         if field.annotation == tuple[Path, ...] and isinstance(value, list):
             found[name] = [str(config.parent / path) if isinstance(path, str) else path for path in value]
     return found
+
+
+def mailbox(value: str) -> Address:
+    """Read a sender such as `Example Ltd <licences@example.com>`. Raises ValueError."""
+    name, address = parseaddr(value)
+    try:
+        return Address(display_name=name, addr_spec=read_address(address))
+    except AddressInvalid as error:
+        raise ValueError(error.message) from None
 
 
 def _is_address(database: str) -> bool:

@@ -1,6 +1,7 @@
 """What stands at which path: SOAP by POST, the documents of a service by GET (design section 4, HTTP rules)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Protocol
 from urllib.parse import unquote
 
 from ipfilters import Endpoint
@@ -23,19 +24,40 @@ _UNKNOWN = Answer(status=404, content_type=PLAIN, body=b"Nothing is here.\n")
 _UNWANTED_BODY = refusal(400)
 
 
+class Pages(Protocol):
+    """Something that answers below a path, beside the SOAP services."""
+
+    def open(self, head: Head, peer: Peer) -> Exchange | Answer:
+        """Admit a request by its head, or answer it."""
+        ...
+
+
 class SoapApplication:
-    """The SOAP services at their paths."""
+    """The SOAP services at their paths, and `pages` below theirs."""
 
     def __init__(
-        self, services: Iterable[Service], dispatcher: Dispatcher, *, events: EventLog, metrics: Metrics
+        self,
+        services: Iterable[Service],
+        dispatcher: Dispatcher,
+        *,
+        events: EventLog,
+        metrics: Metrics,
+        pages: Mapping[str, Pages] | None = None,
     ) -> None:
         self._services = {service.path: service for service in services}
         self._dispatcher = dispatcher
         self._events = events
         self._metrics = metrics
+        self._pages = pages or {}
 
     def open(self, head: Head, peer: Peer) -> Exchange | Answer:
         """Route a request by its head."""
+        for prefix, pages in self._pages.items():
+            if head.path.startswith(prefix):
+                return pages.open(head, peer)
+        return self._open(head, peer)
+
+    def _open(self, head: Head, peer: Peer) -> Exchange | Answer:
         service, named = self._services.get(head.path), None
         if service is None:
             service, named = self._of_shop(head.path)

@@ -1,6 +1,6 @@
 """Messages on their way out: a dispatcher that takes them from the database, and the channels that deliver them."""
 
-from server.outbox.channels import Channel, Delivered, Delivery, Failed
+from server.outbox.channels import Channel, Delivered, Delivery, Failed, Withheld
 from server.outbox.dispatcher import Backoff, Dispatcher
 
 __all__ = [
@@ -10,4 +10,5 @@ __all__ = [
     "Delivery",
     "Dispatcher",
     "Failed",
+    "Withheld",
 ]

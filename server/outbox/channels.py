@@ -32,6 +32,13 @@ class Failed:
     after: timedelta | None = None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Withheld:
+    """The message must not be sent any more, such as to a customer who has unsubscribed: it goes unsent."""
+
+    reason: str
+
+
 class Channel(Protocol):
     """Delivers messages of the outbox's channel `name`."""
 
@@ -42,6 +49,6 @@ class Channel(Protocol):
         """How long a try takes at most."""
         ...
 
-    async def deliver(self, delivery: Delivery) -> Delivered | Failed:
+    async def deliver(self, delivery: Delivery) -> Delivered | Failed | Withheld:
         """Try once, and have ended with it when this returns or is cancelled. Raises nothing of the network's."""
         ...

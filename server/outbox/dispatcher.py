@@ -14,7 +14,7 @@ from licensing.announcing import PURPOSE
 from licensing.errors import VaultError
 from licensing.vault import Vault
 from observe import EventLog, Metrics
-from server.outbox.channels import Channel, Delivered, Delivery, Failed
+from server.outbox.channels import Channel, Delivered, Delivery, Failed, Withheld
 from storage import Storage
 from storage.outbox import ClaimMessages, LoadOutbox, MessageState, OutboxRow, SettleDelivered, SettleFailed
 
@@ -103,23 +103,26 @@ class Dispatcher:
         name, message = self._channel.name, row.message
         erased = not message.content_sealed
         outcome = Delivered() if erased else await self._tried(row)
-        if isinstance(outcome, Delivered):
+        if isinstance(outcome, Delivered | Withheld):
             settled = await self._storage.execute(
                 SettleDelivered(message_id=message.message_id, owner=self._owner, until=until, attempts=row.attempts)
             )
-            self._metrics.outbox_deliveries.labels(name, "erased" if erased else "delivered").inc()
+            withheld = {"reason": outcome.reason} if isinstance(outcome, Withheld) else {}
+            became = "erased" if erased else "withheld" if withheld else "delivered"
+            self._metrics.outbox_deliveries.labels(name, became).inc()
             self._events.info(
-                "outbox_erased" if erased else "outbox_delivered",
+                f"outbox_{became}",
                 channel=name,
                 message=message.message_id,
                 kind=message.kind,
                 attempts=row.attempts,
                 settled=settled,
+                **withheld,
             )
             return
         await self._failed(row, until, outcome)
 
-    async def _tried(self, row: OutboxRow) -> Delivered | Failed:
+    async def _tried(self, row: OutboxRow) -> Delivered | Failed | Withheld:
         try:
             content = json.loads(self._vault.open(PURPOSE, row.message.content_sealed))
         except VaultError:

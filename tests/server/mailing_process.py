@@ -1,0 +1,74 @@
+"""A process that sends mails until it is killed: `python mailing_process.py DATABASE PORT AUTHORITIES OWNER`."""
+
+import asyncio
+import random
+import ssl
+import sys
+from datetime import UTC, datetime
+from email.headerregistry import Address
+
+from smtp_receiver import PASSWORD, USER
+
+from licensing.marketing.addresses import AddressBook
+from licensing.vault import Vault
+from observe import EventLog, LogFormat, Metrics
+from server.mail.composing import Composer, MessageIds
+from server.mail.templates import MailTemplates
+from server.outbox import Backoff, Dispatcher
+from server.outbox.mail import MailChannel, SmtpServer
+from server.settings import MailSecurity
+from storage import open_storage
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def main(database: str, port: str, authorities: str, owner: str) -> None:
+    storage = await open_storage(database)
+    vault = Vault(pepper=bytes(32), sealing_key=bytes(32), random=random.Random(1).randbytes)
+    book = AddressBook(storage=storage, vault=vault, clock=now)
+    events, metrics = EventLog(sys.stdout, format=LogFormat.JSON, clock=now), Metrics(version="1")
+    channel = MailChannel(
+        server=SmtpServer(
+            host="127.0.0.1",
+            port=int(port),
+            security=MailSecurity.STARTTLS,
+            tls=ssl.create_default_context(cafile=authorities),
+            user=USER,
+            password=PASSWORD,
+            return_path="bounces@example.com",
+            seconds=0.7,
+        ),
+        composer=Composer(
+            sender=Address("Example Ltd", addr_spec="licences@example.com"),
+            reply_to=None,
+            public_url="https://licences.example.com",
+            templates=MailTemplates(),
+            book=book,
+            ids=MessageIds(vault, domain="example.com"),
+            clock=now,
+        ),
+        book=book,
+        storage=storage,
+        clock=now,
+        events=events,
+        metrics=metrics,
+    )
+    dispatcher = Dispatcher(
+        storage=storage,
+        vault=vault,
+        channel=channel,
+        backoff=Backoff(attempts=9, random=random.Random(1).random),
+        clock=now,
+        owner=owner,
+        events=events,
+        metrics=metrics,
+    )
+    while True:
+        await dispatcher.turn()
+        await asyncio.sleep(0.05)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))
