@@ -9,6 +9,9 @@ from licensing.errors import Erased, TransactionConflict
 from licensing.vault import Vault
 from storage.records import Shop, StoredAnswer
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=True).encode
+"""`json.dumps` would make an encoder for each request."""
+
 
 class Answers:
     """Seals answers under their transactionId and opens them again."""
@@ -18,7 +21,7 @@ class Answers:
 
     def request_hash(self, values: Mapping[str, Any]) -> bytes:
         """Give the keyed hash of a request's decoded values, in canonical form."""
-        return self._vault.index("request", json.dumps(values, sort_keys=True, ensure_ascii=True))
+        return self._vault.index("request", _CANONICAL(values))
 
     def stored(
         self,

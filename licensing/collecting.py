@@ -25,6 +25,8 @@ from storage.records import Item, License
 
 KINDS = ("Dongle", "CmAct", "Universal")
 MOST_DAYS = 36_500
+NO_RULES = "{}"
+"""What an item without rules keeps; reading it for each line of an order would take longer than asking for it."""
 
 
 def _kinds(value: str) -> list[str]:
@@ -95,6 +97,8 @@ def _written(value: object) -> str:
 
 def rules_of_licence(item: Item, *, ordered_at: datetime) -> str:
     """Give the rules that a licence of an item keeps, as JSON text; days have become a date."""
+    if item.rules == NO_RULES:
+        return NO_RULES
     rules = json.loads(item.rules)
     kept = {field: rules[field] for field in ("container_kinds", "inseparable", "split") if field in rules}
     if "ticket_days" in rules:
@@ -109,7 +113,7 @@ def check_serial(item: Item, serial: str | None, *, path: str) -> None:
     Raises ContainerSerialRequired, ContainerSerialInvalid, ContainerKindRefused.
     """
     if serial is None:
-        if json.loads(item.rules).get("dedicated"):
+        if item.rules != NO_RULES and json.loads(item.rules).get("dedicated"):
             raise ContainerSerialRequired(
                 "this item is sold for one container each; name it by containerSerial", path=path
             )

@@ -16,19 +16,27 @@ class Ids:
 
     def new(self) -> str:
         """Give the next id: 48 bits of milliseconds, then a random start that counts up within a millisecond."""
+        return self.several(1)[0]
+
+    def several(self, count: int) -> list[str]:
+        """Give the next ids; clock and random source are asked once for all of them."""
         milliseconds = int(self._clock().timestamp() * 1000) & ((1 << 48) - 1)
         fresh = (milliseconds << 74) | (int.from_bytes(self._random(10)) & ((1 << 74) - 1))
         with self._lock:
-            self._last = fresh if fresh > self._last else self._last + 1
-            value = self._last
-        time, high, low = value >> 74, (value >> 62) & 0xFFF, value & ((1 << 62) - 1)
-        return _text((time << 80) | (7 << 76) | (high << 64) | (2 << 62) | low)
+            first = fresh if fresh > self._last else self._last + 1
+            self._last = first + count - 1
+        return [_versioned(value) for value in range(first, first + count)]
 
 
 def first_id_at(moment: datetime) -> str:
     """Give what sorts before every id that was made at a time or later, and behind the earlier ones."""
     milliseconds = max(0, int(moment.timestamp() * 1000)) & ((1 << 48) - 1)
     return _text((milliseconds << 80) | (7 << 76) | (2 << 62))
+
+
+def _versioned(value: int) -> str:
+    time, high, low = value >> 74, (value >> 62) & 0xFFF, value & ((1 << 62) - 1)
+    return _text((time << 80) | (7 << 76) | (high << 64) | (2 << 62) | low)
 
 
 def _text(value: int) -> str:

@@ -116,12 +116,11 @@ class Sales:
         StorageUnavailable the outcome is unknown, and the same request again finds out.
         """
         request_hash = self._answers.request_hash(values_of(request))
-        question = self._question(shop, request)
         try:
-            return await self._place(shop, request, replace(question, by_memory=True), request_hash)
+            return await self._place(shop, request, self._question(shop, request, by_memory=True), request_hash)
         except LicensingError:
             # The transactionId comes before any rule, and what is remembered may be a second old: ask again for all.
-            return await self._place(shop, request, question, request_hash)
+            return await self._place(shop, request, self._question(shop, request, by_memory=False), request_hash)
 
     async def _place(
         self, shop: Shop, request: OrderRequest, question: PrepareOrder, request_hash: bytes
@@ -145,7 +144,7 @@ class Sales:
                     return draft.receipt
         raise Contended("the licences that this order renews keep changing; send the same request again")
 
-    def _question(self, shop: Shop, request: OrderRequest) -> PrepareOrder:
+    def _question(self, shop: Shop, request: OrderRequest, *, by_memory: bool) -> PrepareOrder:
         return PrepareOrder(
             shop_id=shop.shop_id,
             operation=CREATE_ORDER,
@@ -153,7 +152,8 @@ class Sales:
             item_numbers=tuple(dict.fromkeys(line.item_number for line in request.lines)),
             original_order_number=request.original_order_number,
             original_ticket_lookup=self._ticket_lookup(request.original_ticket),
-            extended=tuple(line.extends_license_id for line in request.lines if line.extends_license_id is not None),
+            extended=tuple([x.extends_license_id for x in request.lines if x.extends_license_id is not None]),
+            by_memory=by_memory,
         )
 
     def _ticket_lookup(self, ticket: str | None) -> bytes | None:
@@ -173,9 +173,10 @@ class Sales:
             found=prepared.families,
             ticket=prepared.original_ticket,
         )
-        now, order_id = self._clock(), self._ids.new()
+        now = self._clock()
+        order_id, ticket_id, *license_ids = self._ids.several(2 + len(request.lines))
         if prepared.original_ticket is None:
-            ticket, text = self._new_ticket(now)
+            ticket, text = self._new_ticket(ticket_id, now)
         else:
             ticket, text = prepared.original_ticket, self._ticket_text(prepared.original_ticket)
         order = Order(
@@ -192,7 +193,7 @@ class Sales:
         )
         lines, changes = [], []
         for number, (line, item, family) in enumerate(zip(request.lines, items, families, strict=True), start=1):
-            made = self._license(order, number=number, line=line, item=item)
+            made = _license(order, license_ids[number - 1], number=number, line=line, item=item)
             if family is not None:
                 check_same_container(
                     first_of(family), line.container_serial, path=f"orderLine[{number}]/containerSerial"
@@ -214,12 +215,7 @@ class Sales:
                 order_id=order_id,
                 ticket=text,
                 collect_url=self._url(text),
-                licenses=tuple(
-                    OrderedLicense(
-                        license_id=x.extends_license_id or x.license_id, item_number=x.item_number, quantity=x.quantity
-                    )
-                    for x in lines
-                ),
+                licenses=tuple([_ordered(x) for x in lines]),
             ),
         )
 
@@ -283,30 +279,10 @@ class Sales:
         number = None if request.customer is None else request.customer.customer_number
         return self._announcer.order_placed(shop=shop, order=order, licenses=licenses, customer_number=number)
 
-    def _license(self, order: Order, *, number: int, line: OrderLine, item: Item) -> License:
-        return License(
-            license_id=self._ids.new(),
-            order_id=order.order_id,
-            line_number=number,
-            ticket_id=order.ticket_id,
-            item_number=item.item_number,
-            firm_code=item.firm_code,
-            product_code=item.product_code,
-            quantity=line.quantity,
-            generation=1,
-            options=resolve(item.options, ordered_at=order.created_at),
-            extends_license_id=None,
-            withdrawn=False,
-            version=1,
-            created_at=order.created_at,
-            rules=rules_of_licence(item, ordered_at=order.created_at),
-            dedicated_serial=line.container_serial,
-        )
-
-    def _new_ticket(self, now: datetime) -> tuple[Ticket, str]:
+    def _new_ticket(self, ticket_id: str, now: datetime) -> tuple[Ticket, str]:
         text = new_ticket(self._random)
         row = Ticket(
-            ticket_id=self._ids.new(),
+            ticket_id=ticket_id,
             lookup=self._vault.index("ticket", text),
             sealed=self._vault.seal("ticket", text.encode()),
             created_at=now,
@@ -392,6 +368,34 @@ def _check_original(shop: Shop, request: OrderRequest, prepared: OrderPreparatio
             "this shop has no order under originalOrderNumber; leave it out for a new ticket",
             path="originalOrderNumber",
         )
+
+
+def _license(order: Order, license_id: str, *, number: int, line: OrderLine, item: Item) -> License:
+    return License(
+        license_id=license_id,
+        order_id=order.order_id,
+        line_number=number,
+        ticket_id=order.ticket_id,
+        item_number=item.item_number,
+        firm_code=item.firm_code,
+        product_code=item.product_code,
+        quantity=line.quantity,
+        generation=1,
+        options=resolve(item.options, ordered_at=order.created_at),
+        extends_license_id=None,
+        withdrawn=False,
+        version=1,
+        created_at=order.created_at,
+        rules=rules_of_licence(item, ordered_at=order.created_at),
+        dedicated_serial=line.container_serial,
+    )
+
+
+def _ordered(row: License) -> OrderedLicense:
+    """Give what the shop is told of a line: a renewal is known by the licence that it renews."""
+    return OrderedLicense(
+        license_id=row.extends_license_id or row.license_id, item_number=row.item_number, quantity=row.quantity
+    )
 
 
 def _renewing(line: License, family: Family, changed: License) -> License:
