@@ -9,22 +9,28 @@ import json
 import os
 import sqlite3
 from base64 import b64decode, b64encode
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import closing
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
+
+from server.operating.doctor import inspect
+from server.operating.report import Level
+from server.settings import Settings
 
 Receipt = dict[str, object]
 """The answer to an order as plain values."""
 
 
 class Refused(Exception):
-    """The server answered with a fault; `code` is its code."""
+    """The server answered with a fault; `code` is its code, and `retry` whether it said to come again."""
 
-    def __init__(self, code: str) -> None:
+    def __init__(self, code: str, *, retry: bool = False) -> None:
         super().__init__(code)
         self.code = code
+        self.retry = retry
 
 
 class Asking(Protocol):
@@ -147,12 +153,12 @@ async def broken_promises(
 
 QUERIES = {
     "an order that nobody asked for, or twice": """SELECT count(*) FROM (SELECT 1 FROM orders
-        GROUP BY shop_id, transaction_id HAVING count(*) > 1)""",
+        GROUP BY shop_id, transaction_id HAVING count(*) > 1) AS odd""",
     "two orders on one ticket": "SELECT count(*) - count(DISTINCT ticket_id) FROM orders",
     "more wanted than bought": """SELECT count(*) FROM (SELECT 1 FROM licenses AS l JOIN placements AS p
-        ON p.license_id = l.license_id GROUP BY l.license_id HAVING sum(p.wanted) > max(l.quantity))""",
+        ON p.license_id = l.license_id GROUP BY l.license_id HAVING sum(p.wanted) > max(l.quantity)) AS odd""",
     "more occupied than bought": """SELECT count(*) FROM (SELECT 1 FROM licenses AS l JOIN placements AS p
-        ON p.license_id = l.license_id GROUP BY l.license_id HAVING sum(p.occupied) > max(l.quantity))""",
+        ON p.license_id = l.license_id GROUP BY l.license_id HAVING sum(p.occupied) > max(l.quantity)) AS odd""",
     "an order without an answer": """SELECT count(*) FROM orders AS o LEFT JOIN answers AS a
         ON a.shop_id = o.shop_id AND a.transaction_id = o.transaction_id WHERE a.transaction_id IS NULL""",
     "an answer without an order": """SELECT count(*) FROM answers AS a LEFT JOIN orders AS o
@@ -187,12 +193,30 @@ def damage(database: Path, ledger: Ledger) -> list[str]:
     if found := unsound(database):
         return found
     with closing(sqlite3.connect(database)) as db:
-        found = [name for name, query in QUERIES.items() if db.execute(query).fetchone()[0]]
+        found = contradictions(lambda query: db.execute(query).fetchall(), ledger)
         if db.execute("PRAGMA foreign_key_check").fetchone() is not None:
             found.append("a row points to nothing")
-        stored = {row[0] for row in db.execute("SELECT transaction_id FROM orders")}
+    return found
+
+
+def contradictions(ask: Callable[[str], list[tuple[object, ...]]], ledger: Ledger) -> list[str]:
+    """What contradicts itself or the ledger in a database, asked by `ask` for rows."""
+    found = [name for name, query in QUERIES.items() if ask(query) != [(0,)]]
+    stored = {row[0] for row in ask("SELECT transaction_id FROM orders")}
     if stored != ledger.asked:
         found.append(
             f"{len(stored - ledger.asked)} orders were never asked for, {len(ledger.asked - stored)} are missing"
         )
     return found
+
+
+async def ailments(settings: Settings, *, clock: Callable[[], datetime], told: Collection[str] = ()) -> list[str]:
+    """What `opendepot doctor --deep` calls a problem, while no server runs.
+
+    `told`: the checks that must find one, since the test has made the problem and left it.
+    """
+    report = await inspect(settings, deep=True, clock=clock)
+    assert report.deep
+    problems = {x.check: f"doctor: {x.check}: {x.message}" for x in report.findings if x.level is Level.PROBLEM}
+    missed = [f"doctor does not tell of {check}" for check in told if check not in problems]
+    return [message for check, message in problems.items() if check not in told] + missed

@@ -15,13 +15,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import aiohttp
-from checking import Receipt, Refused, Sent, broken_promises, damage
+from checking import Receipt, Refused, Sent, ailments, broken_promises, contradictions, damage
 from worlds import FIRM_CODE, OverTheWire, World, kept_world, over_collected, write_whole
 
 from containers import Container
 from licensing.audit import verify_audit
 from opendepot import AnswerInvalid, ServiceUnreachable
-from server.app import opened_core
+from server.app import opened_core, utc_now
 from server.cli.initialise import CONFIG
 from server.settings import load_settings
 
@@ -140,7 +140,11 @@ async def violations(
             found += await over_collected(world, asking)
     finally:
         await ended(process)
-    return found + damage(world.database, world.ledger) + await _in_the_audit(world)
+    if world.ask is None:
+        found += damage(world.database, world.ledger)
+    else:
+        found += contradictions(world.ask, world.ledger)
+    return found + await _in_the_audit(world) + await ailments(world.settings, clock=utc_now)
 
 
 async def _in_the_audit(world: World) -> list[str]:

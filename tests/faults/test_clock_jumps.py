@@ -53,7 +53,8 @@ async def test_a_jump_there_and_back_loses_and_doubles_nothing(tmp_path: Path, j
                 await ordered_and_collected(world, asking, f"T-{turn}")
     assert len(world.ledger.files) == 3
     for clock.off in reversed(offsets):
-        assert await violations_at_rest(world, clock=clock) == []
+        ahead = max(offsets) - clock.off > timedelta(hours=1)
+        assert await violations_at_rest(world, clock=clock, told={"clock"} if ahead else ()) == []
     with closing(sqlite3.connect(world.database)) as db:
         dates = [row[0] for row in db.execute("SELECT created_at FROM orders ORDER BY transaction_id")]
         chains: dict[str, list[int]] = {}

@@ -7,10 +7,10 @@ from collections import Counter
 
 import pytest
 from breaking_postgres import KINDS, break_postgres
-from postgres_killing import LOST, collecting, ended, make_world, shopping, started, violations
+from checking import Refused
+from killing import LOST, collecting, ended, shopping, started, violations
 from postgres_server import started_server
-
-from opendepot import FaultReceived
+from worlds import make_world
 
 pytestmark = pytest.mark.slow
 
@@ -24,8 +24,8 @@ async def keep_on(load) -> None:
     for attempt in itertools.count():
         try:
             await load(attempt)
-        except FaultReceived as fault:
-            if not fault.retry:
+        except Refused as refused:
+            if not refused.retry:
                 raise
         except LOST:
             pass
@@ -72,7 +72,7 @@ async def killed(folder, *, kills, seed):
     chance = random.Random(seed)
     targets = [TARGETS[number % len(TARGETS)] for number in range(kills)]
     chance.shuffle(targets)
-    postgres = started_server(durable=False)
+    postgres = started_server(durable=True)
     try:
         database = postgres.new_database()
         world = await make_world(folder, database=postgres.address(database))

@@ -5,14 +5,14 @@ import os
 import secrets
 import shutil
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from checking import Ledger, Receipt, Refused, broken_promises, damage, plain, unsound
+from checking import Ledger, Receipt, Refused, ailments, broken_promises, damage, plain, unsound
 
 from containers import Container
 from licensing.errors import LicensingError
@@ -43,6 +43,8 @@ class World:
     containers: list[Container]
     ledger: Ledger = field(default_factory=Ledger)
     retired: list[Container] = field(default_factory=list)
+    ask: Callable[[str], list[tuple[object, ...]]] | None = None
+    """Gives the rows of a PostgreSQL database; None where the database is a file."""
 
     @property
     def url(self) -> str:
@@ -71,9 +73,12 @@ class World:
         return DepotClient(self.url, attempts=1, timeout_seconds=10)
 
 
-async def make_world(folder: Path, *, ledger: Ledger | None = None) -> World:
-    """Initialise a server with one item and one shop, and three containers."""
+async def make_world(folder: Path, *, ledger: Ledger | None = None, database: str | None = None) -> World:
+    """Initialise a server with one item and one shop, and three containers. `database`: the address of PostgreSQL's."""
     initialise_in_thread(folder)
+    if database is not None:
+        config = folder / CONFIG
+        config.write_text(config.read_text().replace(f'"{DATABASE}"', f'"{database}"'))
     async with opened_core(load_settings(folder / CONFIG)) as core:
         await core.catalogue.add_item(item_number="A", firm_code=FIRM_CODE, product_code=1)
         _, api_key = await core.catalogue.add_shop("shop")
@@ -120,7 +125,9 @@ def copied_world(world: World, folder: Path, *, database: Path | None = None) ->
         for old in folder.glob(f"{DATABASE}*"):
             old.unlink()
         for new in database.parent.glob(f"{database.name}*"):
-            shutil.copy(new, folder / new.name.replace(database.name, DATABASE))
+            copy = folder / new.name.replace(database.name, DATABASE)
+            shutil.copy(new, copy)
+            copy.chmod(0o600)
     containers = opened_containers(folder)
     return World(folder=folder, api_key=world.api_key, port=world.port, containers=containers, ledger=world.ledger)
 
@@ -172,21 +179,21 @@ class OverTheWire:
         try:
             return plain(await self._shop.create_order(order(transaction_id)))
         except FaultReceived as fault:
-            raise Refused(fault.code) from fault
+            raise Refused(fault.code, retry=fault.retry) from fault
 
     async def update(self, ticket: str, context: bytes) -> tuple[str, bytes | None]:
         request = depot.GetLicenseUpdateRequest(ticket=ticket, context=context)
         try:
             result = await self._licensee.get_license_update(request)
         except FaultReceived as fault:
-            raise Refused(fault.code) from fault
+            raise Refused(fault.code, retry=fault.retry) from fault
         return result.state, result.update
 
     async def confirm(self, receipt: bytes) -> str:
         try:
             return (await self._licensee.confirm_license_update(receipt)).state
         except FaultReceived as fault:
-            raise Refused(fault.code) from fault
+            raise Refused(fault.code, retry=fault.retry) from fault
 
 
 class OfTheRules:
@@ -224,15 +231,17 @@ class OfTheRules:
             raise Refused(error.code) from error
 
 
-async def violations_at_rest(world: World, *, clock: Callable[[], datetime] = utc_now) -> list[str]:
-    """All that is lost, doubled or damaged in a world whose server does not run."""
+async def violations_at_rest(
+    world: World, *, clock: Callable[[], datetime] = utc_now, told: Collection[str] = ()
+) -> list[str]:
+    """All that is lost, doubled or damaged in a world whose server does not run; `told` as in `ailments`."""
     if found := unsound(world.database):
         return found
     async with opened_core(world.settings, clock=clock) as core:
         asking = await OfTheRules.over(core, world.api_key)
         found = await broken_promises(world.ledger, asking)
         found += await over_collected(world, asking)
-    return found + damage(world.database, world.ledger)
+    return found + damage(world.database, world.ledger) + await ailments(world.settings, clock=clock, told=told)
 
 
 async def over_collected(world: World, asking: OverTheWire | OfTheRules) -> list[str]:
