@@ -131,6 +131,9 @@ class Replaying:
             end=confirmed,
             end_state=listing,
         )
+        # Without its number a context that was delayed since before would not be known as an older one.
+        if record.values.get("export", 0) > row.newest_export:
+            row = replace(row, newest_export=record.values["export"], newest_nonce=record.octets("nonce"))
         return _with_records(row, view, steps=())
 
     async def _lost(self, record: Record, view: TransferView, container: ContainerRow) -> Plan | str:

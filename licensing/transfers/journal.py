@@ -92,8 +92,16 @@ class Journal:
         await self._append(row, {f"{LOST} {at}": _record(LOST, row, lostAt=at, end=list(row.end))})
 
     async def rejoined(self, row: ContainerRow) -> None:
-        """Append that a container's own listing became its confirmed state. Raises JournalUnwritable."""
-        values = {"confirmed": list(row.confirmed), "confirmedState": _text(row.confirmed_state)}
+        """Append that a container's own listing became its confirmed state, and by which of its exports.
+
+        Raises JournalUnwritable.
+        """
+        values = {
+            "confirmed": list(row.confirmed),
+            "confirmedState": _text(row.confirmed_state),
+            "export": row.newest_export,
+            "nonce": _text(row.newest_nonce),
+        }
         await self._append(row, {f"{REJOINED} {row.confirmed}": _record(REJOINED, row, **values)})
 
     async def _append(self, row: ContainerRow | Context, records: Mapping[str, bytes]) -> None:

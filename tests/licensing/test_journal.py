@@ -151,3 +151,24 @@ def test_several_processes_append_whole_lines(tmp_path: Path) -> None:
     for process in processes:
         process.join()
     assert len(list(read_journal(path))) == 60
+
+
+async def test_a_context_delayed_since_before_a_replayed_rejoining_marks_nobody(journaled: World) -> None:
+    world = journaled
+    order, container = await world.order(2), world.container()
+    backup = saved(world)
+    await world.collected(order, container, (0, 1))
+    delayed = container.context(FIRM)
+    await put_back(world, backup)
+    answer = await world.ask(order, container.context(FIRM))
+    assert answer.state == "ExportAgain"
+    container.import_update(answer.update or b"")
+    await put_back(world, backup)
+    (world.folder / "journal").write_bytes(b"")  # that disk was lost too
+    world.journal = Journal(world.folder / "journal")
+    assert await world.confirm(container.context(FIRM)) == "ExportAgain"
+    await put_back(world, backup)
+    assert (await replayed(world)).contradicted == 0
+    assert await world.confirm(delayed) == "ExportAgain"
+    assert world.sql("SELECT mark FROM containers") == [("ok",)]
+    assert await world.confirm(container.context(FIRM)) == "Confirmed"
