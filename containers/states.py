@@ -4,6 +4,7 @@ import hashlib
 from base64 import b64decode
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from functools import lru_cache
 from itertools import pairwise
 from operator import attrgetter
 
@@ -12,6 +13,10 @@ from lxml import etree
 from containers.canonical import INT, LONG, UNSIGNED, XMLNS, moment, number, small_text, text, wrong
 from containers.model import Entry, Options, State, Step, StepKind
 from containers.reading import UPDATE_LIMITS, local_name, read_tree, require_canonical
+
+REMEMBERED_BYTES, REMEMBERED_STATES = 4096, 256
+"""Listings up to this size are parsed once as long as they are asked for: a collection reads the same few again and
+again, most of all the empty one, and a state never changes."""
 
 
 def render_state(state: State) -> bytes:
@@ -28,10 +33,17 @@ def parse_state(data: bytes) -> State:
 
     Raises ContainerError `StateMalformed` or `StateInvalid`.
     """
+    return _remembered(data) if len(data) <= REMEMBERED_BYTES else _parsed(data)
+
+
+def _parsed(data: bytes) -> State:
     listing = read_tree(data, root="listing", what="State", limits=UPDATE_LIMITS)
     state = entries_of(listing)
     require_canonical(listing, lambda: render_state(state), what="State")
     return state
+
+
+_remembered = lru_cache(maxsize=REMEMBERED_STATES)(_parsed)
 
 
 def state_digest(state: State) -> bytes:
