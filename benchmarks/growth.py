@@ -219,6 +219,33 @@ def _multiplying(
     )
 
 
+def multiply_sqlite(path: Path, held: int) -> None:
+    """Let a database that holds one order hold so many, each like the first with names of its own."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.create_function("name", 2, lambda letter, n: hashlib.md5(f"{letter}{n}".encode()).hexdigest())
+    connection.execute("PRAGMA synchronous = OFF")
+    expressions: Mapping[str, Callable[[str], str]] = {
+        "id": lambda letter: f"printf('%012x-{letter}-%020d', n, n)",
+        "name": lambda letter: f"name('{letter}', n)",
+        "random": lambda _: "randomblob(32)",
+    }
+    for first, last in _chunks(held, f"SQLite, {held:,} orders"):
+        source = (
+            f"(WITH RECURSIVE numbers (n) AS (SELECT {first} UNION ALL SELECT n + 1 FROM numbers WHERE n < {last}) "
+            "SELECT n FROM numbers)"
+        )
+        connection.execute("BEGIN")
+        for table in MULTIPLIED:
+            found = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+            # SQLite numbers the audit rows by itself.
+            columns = [column for column in found if column != "audit_id"]
+            connection.execute(_multiplying(table, columns, expressions, source))
+        connection.execute("COMMIT")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.execute("ANALYZE")
+    connection.close()
+
+
 Fill = Callable[[int], Any]
 
 
@@ -229,29 +256,7 @@ def _filling_sqlite() -> Iterator[Fill]:
     async def fill(held: int) -> Filled:
         path = folder / f"{held}.sqlite3"
         await _template(str(path))
-        connection = sqlite3.connect(path, isolation_level=None)
-        connection.create_function("name", 2, lambda letter, n: hashlib.md5(f"{letter}{n}".encode()).hexdigest())
-        connection.execute("PRAGMA synchronous = OFF")
-        expressions: Mapping[str, Callable[[str], str]] = {
-            "id": lambda letter: f"printf('%012x-{letter}-%020d', n, n)",
-            "name": lambda letter: f"name('{letter}', n)",
-            "random": lambda _: "randomblob(32)",
-        }
-        for first, last in _chunks(held, f"SQLite, {held:,} orders"):
-            source = (
-                f"(WITH RECURSIVE numbers (n) AS (SELECT {first} UNION ALL SELECT n + 1 FROM numbers WHERE n < {last}) "
-                "SELECT n FROM numbers)"
-            )
-            connection.execute("BEGIN")
-            for table in MULTIPLIED:
-                found = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
-                # SQLite numbers the audit rows by itself.
-                columns = [column for column in found if column != "audit_id"]
-                connection.execute(_multiplying(table, columns, expressions, source))
-            connection.execute("COMMIT")
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        connection.execute("ANALYZE")
-        connection.close()
+        multiply_sqlite(path, held)
         return Filled(location=str(path), held=held, bytes=path.stat().st_size)
 
     try:
