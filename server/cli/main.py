@@ -24,6 +24,7 @@ from server.cli import (
     ipfilter_looking,
     items,
     journal,
+    mail,
     migrate,
     moves,
     outbox,
@@ -60,6 +61,7 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(containers.approvals, name="approval")
 app.add_typer(journal.app, name="journal")
 app.add_typer(outbox.app, name="outbox")
+app.add_typer(mail.app, name="mail")
 app.add_typer(customers.app, name="customer")
 app.add_typer(administrators.app, name="admin")
 app.add_typer(ipfilter.app, name="ipfilter")

@@ -99,12 +99,12 @@ class Composer:
         if self._reply_to is not None:
             message["Reply-To"] = self._reply_to
         message["Subject"] = rendered.subject
-        message["Content-Language"] = rendered.language
         if not is_list:
             message["Auto-Submitted"] = "auto-generated"  # RFC 3834, section 5
         message.set_content(rendered.text, cte="quoted-printable")
         if rendered.html is not None:
             message.add_alternative(rendered.html, subtype="html", cte="quoted-printable")
+        message["Content-Language"] = rendered.language  # last: the parts would take it
         fields = {"Message-ID": self._ids.of(message_id, recipient)}
         if is_list:
             fields |= {"List-Unsubscribe": f"<{url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}

@@ -6,12 +6,21 @@ all offers of a mail come from the campaign "spring".
 """
 
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader, StrictUndefined, Template, TemplateError, pass_context
+from jinja2 import (
+    BaseLoader,
+    ChoiceLoader,
+    FileSystemLoader,
+    PrefixLoader,
+    StrictUndefined,
+    Template,
+    TemplateError,
+    pass_context,
+)
 from jinja2.exceptions import TemplateNotFound, TemplateSyntaxError, UndefinedError
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -51,10 +60,7 @@ class MailTemplates:
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folders = (SHIPPED,) if folder is None else (folder, SHIPPED)
-        # A mail's own files come from one folder; what they extend or include may come from the other.
-        self._environments = [
-            _environment([FileSystemLoader(place) for place in (first, *self._folders)]) for first in self._folders
-        ]
+        self._environment = _environment(self._folders)
 
     def names(self) -> tuple[str, ...]:
         """Give the names of the mails that there are templates for."""
@@ -68,12 +74,13 @@ class MailTemplates:
         Raises TemplateInvalid. Anything that a template can do wrong ends as that.
         """
         place, stem, chosen = self._chosen(name, language, campaign)
-        environment = self._environments[place]
         values = {**values, "language": chosen}
-        text = _render(environment, stem + _TEXT, values)
+        text = _render(self._environment, f"{place}/{stem}{_TEXT}", values)
+        # The HTML that is shipped does not go with a text of the operator's own: they might say different things.
         html = None
-        if (self._folders[place] / (stem + _HTML)).is_file():
-            html = _render(environment, stem + _HTML, values)
+        for own in range(place + 1):
+            if html is None and (self._folders[own] / (stem + _HTML)).is_file():
+                html = _render(self._environment, f"{own}/{stem}{_HTML}", values)
         first, _, body = text.lstrip("\n").partition("\n")
         if not first.lower().startswith(_SUBJECT) or not first[len(_SUBJECT) :].strip():
             file = str(self._folders[place] / (stem + _TEXT))
@@ -106,10 +113,12 @@ class MailTemplates:
                 yield place, path.name.removesuffix(_TEXT)
 
 
-def _environment(loaders: list[FileSystemLoader]) -> ImmutableSandboxedEnvironment:
-    loader: BaseLoader = ChoiceLoader(loaders)
+def _environment(folders: Sequence[Path]) -> ImmutableSandboxedEnvironment:
+    # A mail's file is named with the number of its folder; what it extends or includes is looked for in all of them.
+    loaders = [FileSystemLoader(folder) for folder in folders]
+    numbered: BaseLoader = PrefixLoader({str(number): loader for number, loader in enumerate(loaders)})
     environment = ImmutableSandboxedEnvironment(
-        loader=loader,
+        loader=ChoiceLoader([numbered, *loaders]),
         undefined=StrictUndefined,
         autoescape=lambda name: name is not None and name.endswith(_HTML),
         trim_blocks=True,
