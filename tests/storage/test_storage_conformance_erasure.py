@@ -96,6 +96,26 @@ async def test_an_erased_order_has_lost_its_person_and_nothing_else(stocked, mak
     assert untouched.order.customer_sealed == MARKS[0]
 
 
+async def test_a_reason_in_somebodys_words_goes_with_the_order_of_its_licence(stocked, make):
+    order, other = personal(make), personal(make)
+    for each in (order, other):
+        await stocked.execute(each)
+        name = each.licenses[0].license_id
+        for action, details in (("WithdrawLicense", '{"reason_sealed": "c2VhbGVk"}'), ("Collect", '{"quantity": 1}')):
+            audit = replace(make.audit(), action=action, subject=name, details=details)
+            await stocked.execute(replace(make.shop(make.id("shop")), audit=audit))
+    await stocked.execute(erase(make, order.order.order_id))
+    found = {
+        (row.row.subject, row.row.action): (row.row.details, row.erased)
+        for each in (order, other)
+        for row in await stocked.query(ListAudit(limit=9, subject=each.licenses[0].license_id))
+    }
+    mine, others = order.licenses[0].license_id, other.licenses[0].license_id
+    assert found[mine, "WithdrawLicense"] == ("{}", True)
+    assert found[mine, "Collect"] == ('{"quantity": 1}', False)
+    assert found[others, "WithdrawLicense"] == ('{"reason_sealed": "c2VhbGVk"}', False)
+
+
 async def test_an_order_is_erased_once_whoever_asks(stocked, open_node, make):
     order = personal(make)
     await stocked.execute(order)

@@ -11,13 +11,19 @@ WHERE operation = :operation AND (shop_id, transaction_id) IN (
 -- name: audit_to_erase
 SELECT audit_id
 FROM audit
-WHERE subject = :order_id AND NOT erased AND action <> :kept_action
+WHERE (
+    subject = :order_id
+    OR (subject IN (SELECT license_id FROM licenses WHERE order_id = :order_id) AND details LIKE '%"reason_sealed"%')
+  ) AND NOT erased AND action <> :kept_action
 ORDER BY audit_id;
 
 -- name: erase_audit
 UPDATE audit
 SET details = '{}', salt = NULL, erased = :erased
-WHERE subject = :order_id AND NOT erased AND action <> :kept_action;
+WHERE (
+    subject = :order_id
+    OR (subject IN (SELECT license_id FROM licenses WHERE order_id = :order_id) AND details LIKE '%"reason_sealed"%')
+  ) AND NOT erased AND action <> :kept_action;
 
 -- name: erase_users
 UPDATE transfers
