@@ -12,8 +12,9 @@ class EraseOrders:
 
     Of each order go: the customer, the sealed answer to its transactionId under `operation` with the hash of the
     request, the details of its audit rows and those about its licences that hold a reason in somebody's words, its
-    messages in the outbox, and who collected into the containers that its licences are in. A message that is just being delivered stays, empty. For each an audit row is written like `audit`,
-    with the order as its subject and, as its details, the ids of the audit rows under `audit`.
+    messages in the outbox, and who collected into the containers that its licences are in. A message that is just being
+    delivered stays, empty. For each an audit row is written like `audit`, with the order as its subject and, as its
+    details, the ids of the audit rows under `audit`.
 
     `addresses` are lookups of mail addresses (see `storage.marketing`) whose consent and suppression go, too; where
     `addresses_before` is given, only what was written before that time.
