@@ -20,6 +20,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--power-losses", type=int, default=200, help="how often the power goes (make long)")
     parser.addoption("--power-from", type=int, default=1_000, help="the first seed of power losses (make long)")
     parser.addoption("--filled", type=int, default=1_000_000, help="orders in a database that is large (make long)")
+    parser.addoption("--mutants", type=int, default=400, help="how many changes of ipfilters/ are tried (make long)")
 
 
 def pytest_collection_finish() -> None:
