@@ -61,7 +61,10 @@ class Metrics:
             "opendepot_filter_denials", "Requests refused for their address.", ["endpoint"], registry=registry
         )
         self.filter_hits = Counter(
-            "opendepot_filter_hits", "Decisions that a rule took; the event filter_hits has each.", registry=registry
+            "opendepot_filter_hits",
+            "Decisions that a rule took, or would have in shadow mode; the event filter_hits has each rule.",
+            ["mode", "outcome"],
+            registry=registry,
         )
         self.filter_version = Gauge(
             "opendepot_filter_version", "Version of the document of filter rules in force.", registry=registry

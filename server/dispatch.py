@@ -159,7 +159,7 @@ class SoapExchange:
                 "internal_error", error, reference=self._reference, service=self._service.name
             )
         if isinstance(error, ServerError) and error.denial is not None:
-            self._dispatcher.events.info("address_denied", reference=self._reference, **error.denial)
+            self._dispatcher.gates.tell_denied(self._reference, error.denial)
         if isinstance(error, SoapError) and error.version is not None:
             self._version = error.version
         self._stages.to(Stage.FAULTING)

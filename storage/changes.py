@@ -234,6 +234,8 @@ def _store_filters(command: StoreFilters) -> Plan[Applied]:
     if (yield from written("add_filter_document", rows.flat(command.document))) == 0:
         raise Withdrawn(Moved())
     yield from written("add_audit", rows.flat(command.audit))
+    if command.policy is not None and not (yield from _set_access_policy(command.policy)):
+        raise Withdrawn(Moved())
     return Applied()
 
 

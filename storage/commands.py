@@ -156,13 +156,15 @@ class RevokeAdministrator:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoreFilters:
-    """Put a document of filter rules in force.
+    """Put a document of filter rules in force, and the policy of a shop with it: nobody sees one without the other.
 
-    Written only if `document.version` is the one after the newest; otherwise answered `Moved`.
+    Written only if `document.version` is the one after the newest, and the shop of `policy` exists; otherwise
+    answered `Moved`.
     """
 
     document: FilterDocument
     audit: AuditRow
+    policy: SetAccessPolicy | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -28,6 +28,7 @@ from storage.commands import (
     SetDepotPolicy,
     SetRights,
     SetShopActive,
+    StoreFilters,
 )
 from storage.errors import StorageError, StorageUnavailable
 from storage.interface import Storage
@@ -43,6 +44,7 @@ _CHANGING = (
     SetShopActive,
     AddCredential,
     RevokeCredential,
+    StoreFilters,
 )
 LOOK_SECONDS = 0.25
 BLIND_SECONDS = 5.0

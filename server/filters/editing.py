@@ -10,7 +10,7 @@ from ipfilters import Danger, RuleSet, Warned, check_edit, compile_rules, write_
 from server.errors import SettingsError
 from server.filters.sources import merged, rules_of
 from storage import Storage
-from storage.commands import FindFilters, ListFilters, LoadFilters, Moved, StoreFilters
+from storage.commands import FindFilters, ListFilters, LoadFilters, Moved, SetAccessPolicy, StoreFilters
 from storage.records import AccessPolicy, AuditRow, FilterDocument
 
 NEWEST = 2**62
@@ -73,8 +73,13 @@ class FilterEditor:
         found = check_edit(before, after, editor=editor or "127.0.0.1", now=now)
         return found if editor else tuple(warned for warned in found if warned.danger is not Danger.LOCKS_OUT)
 
-    async def store(self, edit: Edit, *, author: str, comment: str) -> FilterDocument:
-        """Put an edit in force. Raises EditRefused when somebody else was faster, StorageError."""
+    async def store(
+        self, edit: Edit, *, author: str, comment: str, policy: tuple[str, AccessPolicy] | None = None
+    ) -> FilterDocument:
+        """Put an edit in force, with the policy of a shop in the same transaction where one is given.
+
+        Raises EditRefused when somebody else was faster, StorageError.
+        """
         now = self._clock()
         document = FilterDocument(
             version=edit.version + 1,
@@ -91,13 +96,21 @@ class FilterEditor:
             subject=f"version {document.version}",
             details=json.dumps({"comment": comment}),
         )
-        if isinstance(await self._storage.execute(StoreFilters(document=document, audit=audit)), Moved):
+        command = StoreFilters(document=document, audit=audit, policy=policy and _policy_of(*policy, audit))
+        if isinstance(await self._storage.execute(command), Moved):
             raise EditRefused("somebody else has changed the rules meanwhile; look at them and do it again")
         return document
 
     async def history(self, *, limit: int) -> tuple[FilterDocument, ...]:
         """Give the newest documents, the newest first."""
         return await self._storage.query(ListFilters(before=NEWEST, limit=limit))
+
+
+def _policy_of(shop: str, policy: AccessPolicy, audit: AuditRow) -> SetAccessPolicy:
+    details = json.dumps({"policy": policy.value})
+    return SetAccessPolicy(
+        name=shop, policy=policy, audit=replace(audit, action="SetAccessPolicy", subject=shop, details=details)
+    )
 
 
 def _as_asked(rules: RuleSet, admin_policy: AccessPolicy) -> RuleSet:

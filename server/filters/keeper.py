@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from ipfilters import Decision, HitCounts, RuleSet, RulesRefused, Snapshot, compile_rules
+from ipfilters import Decision, Effect, HitCounts, Mode, RuleSet, RulesRefused, Snapshot, compile_rules
 from observe import EventLog, Metrics
 from server.errors import FiltersStale, SettingsError
+from server.filters.denials import DenialEvents
 from server.filters.sources import Stamp, load_files, merged, rules_of, stamp_of
 from server.security.certificates import CertificateStore, store_of
 from storage import Storage
@@ -62,6 +63,7 @@ class FilterKeeper:
         self._stamp: Stamp | None = None
         self._of_files: tuple[RuleSet, ...] = ()
         self._hits = HitCounts()
+        self.denials = DenialEvents(events, monotonic=monotonic)
         self._wake = asyncio.Event()
         self.on_certificates: Callable[[CertificateStore], None] = lambda _: None
 
@@ -84,8 +86,13 @@ class FilterKeeper:
         self._wake.set()
 
     def count(self, decision: Decision) -> None:
-        """Count a decision for the rule that took it."""
+        """Count a decision for the rule that took it, a shadow rule where it would have."""
         self._hits.count(decision, self._clock())
+        shadow = None if decision.shadow is None else decision.shadow.winner
+        for rule in (decision.winner, shadow if shadow is not None and shadow.mode is Mode.SHADOW else None):
+            if rule is not None:
+                outcome = "allow" if rule.effect is Effect.ALLOW else "deny"
+                self._metrics.filter_hits.labels(rule.mode.value, outcome).inc()
 
     @asynccontextmanager
     async def kept(self) -> AsyncIterator[None]:
@@ -98,6 +105,7 @@ class FilterKeeper:
             polling.cancel()
             await asyncio.gather(polling, return_exceptions=True)
             self._tell_hits()
+            self.denials.settle(ending=True)
 
     async def look(self) -> None:
         """Take up what has changed. Raises StorageError, RulesRefused."""
@@ -168,6 +176,7 @@ class FilterKeeper:
                 self._tell_stale(str(error))
             except Exception as error:  # noqa: BLE001  the rim: without this task nobody would be let in any more
                 self._events.failure("internal_error", error, reference="", service="filters")
+            self.denials.settle()
             polls += 1
             if polls % HITS_EVERY == 0:
                 self._tell_hits()
@@ -180,5 +189,4 @@ class FilterKeeper:
     def _tell_hits(self) -> None:
         hits = self._hits.take()
         if hits:
-            self._metrics.filter_hits.inc(sum(found.count for found in hits.values()))
             self._events.info("filter_hits", rules={name: found.count for name, found in hits.items()})

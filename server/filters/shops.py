@@ -100,6 +100,7 @@ class ShopFilters:
         before = await self.get(shop)
         if before.version != version:
             raise FilterMoved("the rules have been changed since that version; get them and change those")
+        other = policy if policy not in {None, before.policy} else None
         if _sayings(before.rules) != _sayings(rules):
             edit = await self._editor.prepare(lambda found: _replaced(found, shop, rules))
             edit = replace(edit, version=version)
@@ -107,11 +108,16 @@ class ShopFilters:
             if dangers and not confirmed:
                 raise FilterUnconfirmed("; ".join(danger.message for danger in dangers) + "; send confirmed to do it")
             try:
-                await self._editor.store(edit, author=author, comment=reason or f"SetShopFilter {shop}")
+                await self._editor.store(
+                    edit,
+                    author=author,
+                    comment=reason or f"SetShopFilter {shop}",
+                    policy=None if other is None else (shop, other),
+                )
             except EditRefused:
                 raise FilterMoved("somebody else has changed the rules meanwhile; get them and change those") from None
-        if policy not in {None, before.policy} and policy is not None:
-            await self._catalogue.set_policy(shop, policy, actor=author)
+        elif other is not None:
+            await self._catalogue.set_policy(shop, other, actor=author)
         self._keeper.hurry()
         return await self.get(shop)
 

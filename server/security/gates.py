@@ -288,6 +288,10 @@ class Gates:
         if decision.shadow is not None:
             self._metrics.filter_decisions.labels(endpoint.value, kind, "shadow", decision.shadow.reason.value).inc()
 
+    def tell_denied(self, reference: str, denial: Mapping[str, object]) -> None:
+        """Tell why an address was denied, to the log alone."""
+        self._filters.denials.tell(reference, denial)
+
     def _denied(
         self, state: FilterState, call: Calling, shop: str | None, policy: AccessPolicy | None
     ) -> AddressDenied:

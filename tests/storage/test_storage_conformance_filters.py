@@ -112,3 +112,19 @@ async def test_an_administrator_exists_once_and_is_found_by_the_credential(stora
     twin = replace(command, administrator=replace(administrator, name="twin"))
     with pytest.raises(ConstraintRefused):
         await storage.execute(twin)
+
+
+async def test_rules_and_the_policy_of_a_shop_are_written_together_or_not_at_all(storage, store, make, dump):
+    await storage.execute(make.shop())
+    policy = SetAccessPolicy(name="acme", policy=AccessPolicy.IP, audit=make.audit())
+    assert await storage.execute(replace(store(1), policy=policy)) == Applied()
+    view = await storage.query(LoadFilters())
+    assert view.document is not None
+    assert (view.document.version, view.shops[0].access_policy) == (1, AccessPolicy.IP)
+    before = dump()
+    for command in (
+        replace(store(2), policy=replace(policy, name="nobody")),
+        replace(store(1), policy=replace(policy, policy=AccessPolicy.CREDENTIAL)),
+    ):
+        assert await storage.execute(command) == Moved()
+        assert dump() == before
