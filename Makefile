@@ -31,7 +31,7 @@ types: setup
 generate: setup
 	.venv/bin/python -m soap.generate
 	.venv/bin/python docs/generate.py
-	.venv/bin/ruff format -q soap/messages
+	.venv/bin/ruff format -q soap/messages opendepot/faults.py
 
 check: lint types
 	@$(MAKE) test TEST_SELECTION="not long"

@@ -99,7 +99,7 @@ def _stages(body: bytes) -> dict[str, Callable[[], object]]:
     validator = Validator(contract.schemas[contract.namespace])
     decoder = compile_decoder(received.operation.request, sales)
     return {
-        "http": _http(body, engine.encode(received, answer).body),
+        "http": _http(body, engine.encode(received, answer).whole),
         "gate": lambda: _gate(body, kind.charset),
         "parse": lambda: etree.fromstring(text.data, _tools.parser),
         "envelope": lambda: read_envelope(root, kind),

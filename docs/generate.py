@@ -1,6 +1,7 @@
 """Writes the reference pages that are made of declarations: `make generate`. A test compares them with the files."""
 
 import sys
+import textwrap
 import tomllib
 from pathlib import Path
 
@@ -149,12 +150,57 @@ def lifecycle_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def client_faults_module() -> str:
+    """Give the module of the client's exceptions: one for each fault code, under one for each fault element."""
+    lines = [
+        '"""The faults of the services as exceptions: one class for each code of the fault table."""',
+        "",
+        "from collections.abc import Mapping",
+        "",
+        "from soap import FaultReceived",
+        "",
+    ]
+    for element, about in sorted(_FAULT_ELEMENTS.items()):
+        lines += ["", f"class {element}(FaultReceived):", f'    """{about}"""', ""]
+    for code, kind in sorted(CATALOGUE.items()):
+        lines += ["", f"class {code}({kind.element}):"]
+        lines += _docstring(f"{kind.meaning} {kind.mend}", retry=kind.retry)
+        lines += [""]
+    lines += ["", "BY_CODE: Mapping[str, type[FaultReceived]] = {"]
+    lines += [f'    "{code}": {code},' for code in sorted(CATALOGUE)]
+    lines += ["}", "", "", "def typed(fault: FaultReceived) -> FaultReceived:"]
+    lines += ['    """Give the exception of a fault\'s code; one that is newer than this client stays as it is."""']
+    lines += ["    kind = BY_CODE.get(fault.code)", "    if kind is None:", "        return fault", "    return kind("]
+    lines += ["        code=fault.code,", "        message=fault.message,", "        reference=fault.reference,"]
+    lines += ["        retry=fault.retry,", "        path=fault.path,", "    )", ""]
+    return "\n".join(lines)
+
+
+_FAULT_ELEMENTS = {
+    "RequestFault": "The request is not what the contract says.",
+    "AccessFault": "The caller is not known, or may not do this.",
+    "NotFoundFault": "What the request names is not there.",
+    "ConflictFault": "The request contradicts what was recorded before.",
+    "RuleFault": "A rule does not allow it.",
+    "ServerFault": "The server could not carry it out.",
+}
+
+
+def _docstring(text: str, *, retry: bool) -> list[str]:
+    words = f"{text} The same request may be sent again." if retry and "again" not in text else text
+    wrapped = textwrap.wrap(words, 110, break_long_words=False, break_on_hyphens=False)
+    if len(wrapped) == 1:
+        return [f'    """{wrapped[0]}"""']
+    return [f'    """{wrapped[0]}', *(f"    {line}" for line in wrapped[1:]), '    """']
+
+
 PAGES = {
     "settings.md": settings_page,
     "fault-codes.md": fault_codes_page,
     "cli.md": cli_page,
     "invariants.md": invariants_page,
     "lifecycle.md": lifecycle_page,
+    "../../opendepot/faults.py": client_faults_module,
 }
 
 

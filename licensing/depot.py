@@ -26,7 +26,7 @@ CONFIRM_LICENSE_UPDATE = "ConfirmLicenseUpdate"
 MOST_TRIES = 20
 
 MARK_STATES = {Mark.MARKED: "Marked", Mark.HEALING: "Healing", Mark.LOST: "Lost"}
-_NO_TICKET = "there is no such ticket; compare it symbol by symbol with the order's"
+NO_TICKET = "there is no such ticket; compare it symbol by symbol with the order's"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,7 +75,7 @@ class Depot:
         known = {view.ticket.lookup for view in found}
         for lookup, path in zip(lookups, paths, strict=True):
             if lookup not in known:
-                raise TicketUnknown(_NO_TICKET, path=path)
+                raise TicketUnknown(NO_TICKET, path=path)
         return overview_of((use for view in found for use in view.licenses), now=self._carrier.clock())
 
     async def show_ticket(self, ticket: str) -> TicketDetails:
@@ -83,7 +83,7 @@ class Depot:
         text = normalise_ticket(ticket)
         trace = await self._storage.query(TraceTicket(lookup=self._vault.index("ticket", text)))
         if trace is None:
-            raise TicketUnknown(_NO_TICKET, path="ticket")
+            raise TicketUnknown(NO_TICKET, path="ticket")
         return details_of(trace, ending=ending(text), now=self._carrier.clock())
 
     async def get_license_update(
@@ -132,7 +132,7 @@ class Depot:
                 steps = file_steps(view.steps, after=view.transfer.from_counter, to=view.transfer.to_counter)
                 return UpdateAnswer(state="Done", update=await self._carrier.file(read, steps))
             if view.ticket is None and query.ticket_lookup is not None:
-                raise TicketUnknown(_NO_TICKET, path="ticket")
+                raise TicketUnknown(NO_TICKET, path="ticket")
             met = await self._met(read, view, query)
             if isinstance(met, LoadTransfer):
                 query = met

@@ -48,6 +48,18 @@ class OrderNameRequired(LicensingError):
     code = "OrderNameRequired"
 
 
+class SelectionRequired(LicensingError):
+    """Not exactly one of ticket, customerNumber and firm was given."""
+
+    code = "SelectionRequired"
+
+
+class PositionInvalid(LicensingError):
+    """The position is none that an answer gave."""
+
+    code = "PositionInvalid"
+
+
 class OriginalOrderUnknown(LicensingError):
     """This shop has no order under originalOrderNumber."""
 

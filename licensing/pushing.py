@@ -80,8 +80,15 @@ class Pushing:
         said = await self._read(statement)
         if isinstance(said, Context):
             return await self._depot.auto_update(said)
+        return await self.push(said.serial, said.firm_code)
+
+    async def push(self, serial: str, firm_code: int) -> UpdateAnswer:
+        """Make the update file of a container that has not just said where it is: from the confirmed point on.
+
+        Raises Contended, JournalUnwritable, and storage's errors.
+        """
         for _ in range(MOST_TRIES):
-            view = await self._view(said)
+            view = await self._view(serial, firm_code)
             refusal = _not_pushed(view)
             if refusal is not None or view.container is None:
                 return UpdateAnswer(state=refusal or "ExportAgain", update=None)
@@ -95,7 +102,8 @@ class Pushing:
 
     async def get_open_transfers(self, *, statement: bytes) -> OpenTransfers:
         """Give the steps that are not confirmed yet. Raises ContextRefused, ContainerUnregistered."""
-        view = await self._view(await self._read(statement))
+        said = await self._read(statement)
+        view = await self._view(said.serial, said.firm_code)
         if view.container is None:
             return OpenTransfers(state="None", steps=())
         steps = file_steps(view.steps, after=view.container.confirmed, to=view.container.end)
@@ -118,9 +126,9 @@ class Pushing:
             )
         return poll
 
-    async def _view(self, said: Context | Poll) -> TransferView:
+    async def _view(self, serial: str, firm_code: int) -> TransferView:
         return await self._storage.query(
-            LoadTransfer(serial=said.serial, firm_code=said.firm_code, context_counter=_START, export=0)
+            LoadTransfer(serial=serial, firm_code=firm_code, context_counter=_START, export=0)
         )
 
     async def _waiting(self, said: Context | Poll, statement: bytes) -> str:
@@ -130,7 +138,7 @@ class Pushing:
             if taken.state not in {"Confirmed", "Open"}:
                 return taken.state
             after = said.counter
-        view = await self._view(said)
+        view = await self._view(said.serial, said.firm_code)
         if view.container is None:
             return "NothingNew"
         refusal = _not_pushed(view) if after is None or view.blocked else None

@@ -36,6 +36,12 @@ class Metrics:
             "opendepot_request_bytes", "Size of request bodies.", ["service"], buckets=_BYTES, registry=registry
         )
         self._found: dict[tuple[str, str, str], tuple[Counter, Histogram, Histogram]] = {}
+        self.streamed_items = Counter(
+            "opendepot_streamed_items",
+            "Items of streamed answers that the network has taken.",
+            ["service", "operation"],
+            registry=registry,
+        )
         self.connections = Gauge("opendepot_connections", "Connections that are open now.", registry=registry)
         self.http_refused = Counter(
             "opendepot_http_refused",

@@ -1,7 +1,8 @@
 """The Depot service, as an application or a licensee uses it."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
 from typing import Any
 
 from containers import Container, State
@@ -12,6 +13,20 @@ from soap.messages import depot
 MOST_EXPORTS = 5
 """How often a server may ask for a new context before something must be wrong."""
 
+
+REPEATABLE = frozenset(
+    {
+        "GetTicket",
+        "GetLicenseUpdate",
+        "ConfirmLicenseUpdate",
+        "ReturnLicense",
+        "RestoreLicense",
+        "CheckForUpdates",
+        "GetAutoUpdate",
+        "GetOpenTransfers",
+    }
+)
+"""What only reads, what carries a context, and RestoreLicense, which changes nothing the second time."""
 
 AGAIN = frozenset({"ExportAgain", "Healing", "Lost"})
 """States that a new context leads out of; the last two only with the update that the answer holds."""
@@ -41,7 +56,7 @@ class DepotClient(ServiceClient):
     """Collects licences. `url` is the server's public URL or the address of its Depot service."""
 
     def __init__(self, url: str, **options: Any) -> None:
-        super().__init__(url, wsdl="v1/depot.wsdl", messages=depot, path="/v1/depot", headers={}, **options)
+        super().__init__(url, wsdl="v1/depot.wsdl", messages=depot, path="/v1/depot", repeatable=REPEATABLE, **options)
 
     async def get_ticket(self, *tickets: str) -> depot.TicketOverview:
         """Give the licences of tickets, and what may be done with each."""
@@ -82,6 +97,47 @@ class DepotClient(ServiceClient):
         message = depot.GetOpenTransfersRequest(statement=statement)
         answer: depot.GetOpenTransfersAnswer = await self.call("GetOpenTransfers", message)
         return answer.transfers
+
+    async def get_license_updates(
+        self,
+        *,
+        ticket: str | None = None,
+        customer_number: str | None = None,
+        firm_code: int | None = None,
+        after: str | None = None,
+        limit: int | None = None,
+    ) -> AsyncGenerator[depot.ContainerUpdate, None]:
+        """Give the update files of many containers as they arrive, each once, in constant memory.
+
+        Exactly one of `ticket`, `customer_number` and `firm_code` chooses; the last two need a credential with the
+        right bulk. An answer that breaks off is asked for again behind the last update that arrived. Who stops early,
+        or keeps `position`, goes on later with `after`. Raises what `call` raises.
+        """
+        request = depot.GetLicenseUpdatesRequest(
+            ticket=ticket,
+            customer_number=customer_number,
+            firm=None if firm_code is None else depot.FirmChoice(firm_code=firm_code),
+            after=after,
+        )
+        rests: list[depot.GetLicenseUpdatesAnswer] = []
+        failures = 0
+        while not rests or (rests.pop().updates.has_more and limit != 0):
+            asked = replace(request, limit=None if limit is None else depot.UpdateLimit(updates=limit))
+            updates = self.stream("GetLicenseUpdates", asked, at_end=rests.append)
+            try:
+                async with aclosing(updates):
+                    async for update in updates:
+                        request, failures = replace(request, after=update.position), 0
+                        limit = None if limit is None else limit - 1
+                        yield update
+            except (ServiceUnreachable, FaultReceived) as error:
+                failures += 1
+                again = isinstance(error, ServiceUnreachable) or error.retry
+                if limit == 0:
+                    return
+                if not again or failures >= self.attempts:
+                    raise
+                await self.pause(failures)
 
     async def update(self, container: Container, firm_code: int) -> Collected:
         """Bring a container up to date without a ticket: what the vendor changed, and what was left open.

@@ -21,6 +21,7 @@ from ipfilters import Endpoint, TrustedProxies
 from licensing.alarms import Alarms
 from licensing.announcing import Announcer
 from licensing.audit import Sealer, SealingKey
+from licensing.bulk import Bulk
 from licensing.catalogue import Catalogue
 from licensing.credentials import Credentials
 from licensing.depot import Depot
@@ -117,6 +118,7 @@ class Core:
     depot: Depot
     losses: Losses
     pushing: Pushing
+    bulk: Bulk
     watcher: Watcher
     replaying: Replaying
     tracer: Tracer
@@ -184,6 +186,7 @@ async def opened_core(
             announcer=announcer,
         )
         licences = Depot(carrier=carrier, vault=vault)
+        pushing = Pushing(carrier=carrier, depot=licences, watcher=watcher, monotonic=time.monotonic)
         yield Core(
             storage=storage,
             vault=vault,
@@ -194,7 +197,14 @@ async def opened_core(
             vendor_actions=VendorActions(storage=storage, vault=vault, clock=clock, random=random),
             depot=licences,
             losses=Losses(carrier=carrier, vault=vault, random=random),
-            pushing=Pushing(carrier=carrier, depot=licences, watcher=watcher, monotonic=time.monotonic),
+            pushing=pushing,
+            bulk=Bulk(
+                storage=storage,
+                vault=vault,
+                pushing=pushing,
+                customer_lookup=selling.customer_lookup,
+                stops=lambda: watcher.closed,
+            ),
             watcher=watcher,
             replaying=Replaying(carrier=carrier),
             tracer=Tracer(storage=storage, vault=vault, depot=licences),
@@ -291,6 +301,7 @@ def build_application(
             vendor_actions=core.vendor_actions,
             losses=core.losses,
             pushing=core.pushing,
+            bulk=core.bulk,
             depot=core.depot,
             shop_filters=ShopFilters(
                 core.storage,

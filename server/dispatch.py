@@ -1,7 +1,7 @@
 """One exchange from admission to answer: the stages in order, the fault, the one event."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -11,11 +11,11 @@ from server.errors import BodyTooSlow, DeadlinePassed, NotIdentified, ServerErro
 from server.faults import fault_for
 from server.handlers.base import Call, Handler, Services
 from server.http.answers import Answer
-from server.http.application import Peer, Trouble
+from server.http.application import CutShort, Peer, Trouble
 from server.http.head import Head
 from server.security.callers import Caller, Calling
 from server.security.gates import Gates, gate_a
-from soap import Engine, Exchange, Received, Reply, SoapError, Stage, Version
+from soap import Engine, Exchange, Received, Reply, Segments, SoapError, Stage, Version
 
 ResultT = TypeVar("ResultT")
 
@@ -135,10 +135,47 @@ class SoapExchange:
     async def _answered(self, body: bytes) -> Answer:
         try:
             reply = await self._carried_out(body)
+            answer_body = await self._begun(reply)
+            self._stages.to(Stage.ANSWERING)
         except Exception as error:  # noqa: BLE001  the rim: any error ends as a fault with a reference
             return self.faulted(error)
         self._status = reply.status
-        return Answer(status=reply.status, content_type=reply.content_type, body=reply.body)
+        return Answer(status=reply.status, content_type=reply.content_type, body=answer_body)
+
+    async def _begun(self, reply: Reply) -> bytes | AsyncGenerator[bytes, None]:
+        """Give the body; a streamed one only when its first item is there, since a fault is possible until then."""
+        if isinstance(reply.body, bytes):
+            return reply.body
+        segments = reply.body
+        try:
+            first = await anext(segments.items, None)
+            start = segments.prefix + (segments.suffix() if first is None else segments.encode(first))
+        except BaseException:
+            await segments.items.aclose()
+            raise
+        return self._pieces(start, segments, whole=first is None)
+
+    async def _pieces(self, start: bytes, segments: Segments, *, whole: bool) -> AsyncGenerator[bytes, None]:
+        """Write a streamed answer to its end. What fails now cannot become a fault, so the connection is cut."""
+        dispatcher = self._dispatcher
+        try:
+            yield start
+            if whole:
+                return
+            dispatcher.metrics.streamed_items.labels(self._service.name, self._operation).inc()
+            async for item in segments.items:
+                yield segments.encode(item)
+                dispatcher.metrics.streamed_items.labels(self._service.name, self._operation).inc()
+            yield segments.suffix()
+        except Exception as error:
+            fault = fault_for(error, reference=self._reference)
+            fields = {"reference": self._reference, "service": self._service.name, "operation": self._operation}
+            if fault.code == "Internal":
+                dispatcher.events.failure("internal_error", error, **fields)
+            dispatcher.events.warning("stream_cut", code=fault.code, **fields)
+            raise CutShort from error
+        finally:
+            await segments.items.aclose()
 
     def refuse(self, trouble: Trouble) -> Answer:
         """Give the fault for a trouble of the shell's."""
@@ -168,7 +205,7 @@ class SoapExchange:
         return Answer(
             status=reply.status,
             content_type=reply.content_type,
-            body=reply.body,
+            body=reply.whole,
             fields=CHALLENGE if isinstance(error, NotIdentified) else (),
         )
 
@@ -195,9 +232,7 @@ class SoapExchange:
         self._stages.to(Stage.RUNNING)
         service = self._service
         answer = await service.handlers[received.operation.name](call, self._dispatcher.services)
-        reply = await _on(off_loop, lambda: service.engine.encode(received, answer))
-        self._stages.to(Stage.ANSWERING)
-        return reply
+        return await _on(off_loop, lambda: service.engine.encode(received, answer))
 
     def sent(self) -> None:
         """The network has taken the whole answer."""

@@ -187,6 +187,16 @@ CATALOGUE: Mapping[str, FaultKind] = {
         meaning="Not exactly one name of an order was given.",
         mend="Send one of orderId, orderNumber, transactionId.",
     ),
+    "SelectionRequired": FaultKind(
+        element="RequestFault",
+        meaning="Not exactly one choice of containers was given.",
+        mend="Send one of ticket, customerNumber, firm.",
+    ),
+    "PositionInvalid": FaultKind(
+        element="RequestFault",
+        meaning="The position in after is none that an answer gave.",
+        mend="Send the position of the last update that arrived as it was, or start again without one.",
+    ),
     "PageTokenInvalid": FaultKind(
         element="RequestFault", meaning="The pageToken is none that an answer gave.", mend="Start again without one."
     ),

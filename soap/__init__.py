@@ -11,23 +11,28 @@ validate    the compiled XSD, and a failure told by place and mend
 faults      one fault value, one writer per version, the engine's own refusals
 place       where in a message something stands
 exchange    the states of one exchange
+streaming   answers that are written item by item
 engine      a service, seen from the server
+arriving    an answer that is read item by item while it arrives
 client      a service, seen from a client
 publish     the flattened WSDL
 """
 
-from soap.client import AnswerInvalid, ClientEngine, FaultReceived
+from soap.arriving import ArrivingAnswer
+from soap.client import ClientEngine, FaultReceived
 from soap.contract import Contract, load_contract
 from soap.engine import Engine, Received, Reply
-from soap.errors import ContractError, SoapError
+from soap.errors import AnswerInvalid, ContractError, SoapError
 from soap.exchange import Exchange, Stage
 from soap.faults import ENGINE_FAULTS, Blame, Fault, FaultKind
 from soap.names import Version
 from soap.publish import flattened_wsdl, schema_locations
+from soap.streaming import Segments, Streamed
 
 __all__ = [
     "ENGINE_FAULTS",
     "AnswerInvalid",
+    "ArrivingAnswer",
     "Blame",
     "ClientEngine",
     "Contract",
@@ -39,8 +44,10 @@ __all__ = [
     "FaultReceived",
     "Received",
     "Reply",
+    "Segments",
     "SoapError",
     "Stage",
+    "Streamed",
     "Version",
     "flattened_wsdl",
     "load_contract",

@@ -9,10 +9,11 @@ from typing import Any
 
 from lxml import etree
 
+from soap.arriving import ArrivingAnswer, StreamedAnswers
 from soap.codec import compile_decoder, compile_encoder
 from soap.contract import Contract
 from soap.envelope import read_content_type, read_envelope
-from soap.errors import SoapError
+from soap.errors import AnswerInvalid, SoapError
 from soap.names import XML_DECLARATION, Version
 from soap.place import local_name
 from soap.validate import Validator
@@ -38,10 +39,6 @@ class FaultReceived(Exception):
         self.path = path
 
 
-class AnswerInvalid(Exception):
-    """What came back is no answer of this service: not SOAP, or not valid against the contract."""
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Request:
     """What to POST to the service's address."""
@@ -56,6 +53,8 @@ class ClientEngine:
     def __init__(self, contract: Contract, messages: ModuleType, *, version: Version = Version.SOAP12) -> None:
         self.contract = contract
         self._version = version
+        self._messages = messages
+        self._streamed: dict[str, StreamedAnswers] = {}
         self._validator = Validator(contract.schemas[contract.namespace])
         self._encoders = {o.name: compile_encoder(o.request, prefix="m") for o in contract.operations.values()}
         self._decoders = {o.name: compile_decoder(o.answer, messages) for o in contract.operations.values()}
@@ -83,9 +82,27 @@ class ClientEngine:
             envelope = read_envelope(parse(body, limits=ANSWER_LIMITS, charset=kind.charset), kind)
         except (SoapError, XmlRefused) as error:
             raise AnswerInvalid(f"the answer is no SOAP message: {error}") from error
-        payload = envelope.payload
-        if payload.tag == f"{{{kind.version}}}Fault":
-            raise _fault(payload, kind.version, self.contract.namespace)
+        return self._read(operation, envelope.payload, kind.version)
+
+    def arriving(self, operation: str, *, content_type: str | None) -> ArrivingAnswer:
+        """Begin to read an answer item by item.
+
+        Raises AnswerInvalid, and ValueError for an operation whose answer is not a list.
+        """
+        compiled = self._streamed.get(operation)
+        if compiled is None:
+            described = self.contract.operations[operation]
+            compiled = self._streamed[operation] = StreamedAnswers(self.contract, self._messages, described)
+        return ArrivingAnswer(compiled, content_type=content_type)
+
+    def arrived(self, operation: str, arriving: ArrivingAnswer) -> Any:
+        """Give the rest of an answer that has been read item by item. Raises FaultReceived, or AnswerInvalid."""
+        payload, version = arriving.close()
+        return self._read(operation, payload, version)
+
+    def _read(self, operation: str, payload: etree._Element, version: Version) -> Any:
+        if payload.tag == f"{{{version}}}Fault":
+            raise _fault(payload, version, self.contract.namespace)
         described = self.contract.operations[operation]
         if payload.tag != described.answer_tag:
             raise AnswerInvalid(f"the answer is not that of {operation}")

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from lxml import etree
 
@@ -172,6 +172,35 @@ def _message_class(type_: ComplexType, messages: ModuleType) -> type[Any]:
             f"{messages.__name__} does not match the contract at {type_.name}: run `python -m soap.generate`"
         )
     return found  # type: ignore[no-any-return]  # a class by its name
+
+
+class ItemEncoders(NamedTuple):
+    """What writes a streamed list: an item with its tags, and what its holder has beside the list."""
+
+    item: Encode
+    holder: Encode
+
+
+def compile_item_encoders(held: Field, *, prefix: str) -> ItemEncoders:
+    """Make the encoders of a list that comes first in the type of an answer's only child.
+
+    Raises ContractError when there is none, or its items are not of a complex type.
+    """
+    holder = held.type
+    if not isinstance(holder, ComplexType) or not holder.fields[0].many:
+        raise ContractError(f"{held.name} does not begin with a list, so it cannot be streamed")
+    listed = holder.fields[0]
+    if not isinstance(listed.type, ComplexType):
+        raise ContractError(f"the items of {listed.name} are not of a complex type, so they cannot be streamed")
+    content = compile_encoder(listed.type, prefix=prefix)
+    start, end = f"<{prefix}:{listed.name}>", f"</{prefix}:{listed.name}>"
+
+    def item(message: Any, out: list[str]) -> None:
+        out.append(start)
+        content(message, out)
+        out.append(end)
+
+    return ItemEncoders(item=item, holder=compile_encoder(holder, prefix=prefix))
 
 
 def compile_encoder(type_: ComplexType, *, prefix: str) -> Encode:

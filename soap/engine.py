@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from lxml import etree
 
-from soap.codec import compile_decoder, compile_encoder
+from soap.codec import ItemEncoders, compile_decoder, compile_encoder, compile_item_encoders
 from soap.contract import Contract, Operation
 from soap.envelope import ON_BEHALF_OF, read_content_type, read_envelope
 from soap.errors import ContractError, SoapError
@@ -20,6 +20,7 @@ from soap.messages import header as header_messages
 from soap.messages.header import FrontClient
 from soap.names import XML_DECLARATION, Version
 from soap.normalise import needless, normalise
+from soap.streaming import Segments, Streamed
 from soap.validate import Validator
 from xmlgate import Limits, XmlRefused, first_below, parse
 
@@ -42,7 +43,14 @@ class Reply:
 
     status: int
     content_type: str
-    body: bytes
+    body: bytes | Segments
+
+    @property
+    def whole(self) -> bytes:
+        """The body of a reply that is not streamed: every fault, and every answer but a `Streamed` one."""
+        if isinstance(self.body, Segments):
+            raise TypeError("a streamed reply has no whole body")
+        return self.body
 
 
 class _Frame(NamedTuple):
@@ -96,6 +104,7 @@ class Engine:
         self._by_action: Mapping[str, Operation] = {operation.action: operation for operation in operations}
         self._decoders = {o.name: compile_decoder(o.request, messages) for o in operations}
         self._encoders = {o.name: compile_encoder(o.answer, prefix="m") for o in operations}
+        self._item_encoders: dict[str, ItemEncoders] = {}
         self._frames = {
             (o.name, version): _frame(o, version, contract.namespace) for o in operations for version in Version
         }
@@ -184,13 +193,43 @@ class Engine:
         """
         operation = received.operation
         frame = self._frames[operation.name, received.version]
+        if isinstance(answer, Streamed):
+            body = self._segments(operation, frame, answer)
+            return Reply(status=200, content_type=frame.content_type, body=body)
         out = [frame.start]
         self._encoders[operation.name](answer, out)
         out.append(frame.end)
-        body = "".join(out).encode("utf-8")
+        data = "".join(out).encode("utf-8")
         if self._validate_answers:
-            self._check_answer(body, operation)
-        return Reply(status=200, content_type=frame.content_type, body=body)
+            self._check_answer(data, operation)
+        return Reply(status=200, content_type=frame.content_type, body=data)
+
+    def _segments(self, operation: Operation, frame: _Frame, answer: Streamed) -> Segments:
+        """Give a streamed answer in parts; each item is checked in an answer of its own where answers are."""
+        (held,) = operation.answer.fields
+        parts = self._item_encoders.get(operation.name)
+        if parts is None:
+            parts = self._item_encoders[operation.name] = compile_item_encoders(held, prefix="m")
+        prefix = f"{frame.start}<m:{held.name}>".encode()
+
+        def encode(item: Any) -> bytes:
+            out: list[str] = []
+            parts.item(item, out)
+            return "".join(out).encode("utf-8")
+
+        def suffix() -> bytes:
+            out: list[str] = []
+            parts.holder(answer.rest(), out)
+            return f"{''.join(out)}</m:{held.name}>{frame.end}".encode()
+
+        def checked(item: Any) -> bytes:
+            data = encode(item)
+            self._check_answer(prefix + data + suffix(), operation)
+            return data
+
+        return Segments(
+            prefix=prefix, items=answer.items, encode=checked if self._validate_answers else encode, suffix=suffix
+        )
 
     def _check_answer(self, body: bytes, operation: Operation) -> None:
         element = etree.fromstring(body)[0][0]

@@ -31,3 +31,7 @@ class SoapError(Exception):
         self.line = line
         self.version = version
         self.not_understood = not_understood
+
+
+class AnswerInvalid(Exception):
+    """What came back is no answer of this service: not SOAP, or not valid against the contract."""

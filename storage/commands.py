@@ -638,6 +638,22 @@ class FindApproval:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ListContainers:
+    """Up to `limit` containers by serial and firm code, those that sort after `after`: a tuple of such pairs, sorted.
+
+    Exactly one of the choices is given: all that hold or held licences of a ticket (by its keyed hash), of the orders
+    of a shop's customer (by the keyed hash of the number), or those of a firm code.
+    """
+
+    after: tuple[str, int]
+    limit: int
+    ticket_lookup: bytes | None = None
+    shop_id: str | None = None
+    customer_lookup: bytes | None = None
+    firm_code: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class WatchContainers:
     """Numbers that rise with every change to containers or to what should be in them, by serial and firm code.
 
@@ -700,6 +716,7 @@ Query = (
     | ListApprovals
     | FindApproval
     | WatchContainers
+    | ListContainers
     | OutboxQuery
     | ErasureQuery
     | FindAdministrator

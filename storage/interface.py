@@ -46,6 +46,7 @@ from storage.commands import (
     InitialiseServer,
     ListAdministrators,
     ListApprovals,
+    ListContainers,
     ListFilters,
     ListItems,
     LoadFilters,
@@ -222,6 +223,8 @@ class Storage(Protocol):
     async def query(self, query: FindApproval) -> Approval | None: ...
     @overload
     async def query(self, query: WatchContainers) -> ContainerChanges: ...
+    @overload
+    async def query(self, query: ListContainers) -> tuple[tuple[str, int], ...]: ...
     @overload
     async def query(self, query: LoadOutbox) -> OutboxView: ...
     @overload

@@ -23,6 +23,7 @@ from storage.commands import (
     FindTickets,
     ListAdministrators,
     ListApprovals,
+    ListContainers,
     ListFilters,
     ListItems,
     LoadFilters,
@@ -121,6 +122,8 @@ def plan_query(query: Query) -> Plan[object]:  # noqa: C901, PLR0911, PLR0912 - 
             return _find_approval(query)
         case WatchContainers():
             return _watch_containers(query)
+        case ListContainers():
+            return _list_containers(query)
         case LoadOutbox() | ListOutbox():
             return plan_outbox_query(query)
         case FindAddress() | ListConsents() | ListCampaigns() | CountFates() | WalkExpiring():
@@ -464,6 +467,19 @@ def _watch_containers(query: WatchContainers) -> Plan[ContainerChanges]:
         current_epoch=0 if server is None else server.current_epoch,
         changes={(row["serial"], row["firm_code"]): row["changes"] for row in found},
     )
+
+
+def _list_containers(query: ListContainers) -> Plan[tuple[tuple[str, int], ...]]:
+    serial, firm_code = query.after
+    behind: rows.Parameters = {"after_serial": serial, "after_firm_code": firm_code, "limit": query.limit}
+    if query.ticket_lookup is not None:
+        found = yield from many("containers_of_ticket", {**behind, "lookup": query.ticket_lookup})
+    elif query.customer_lookup is not None:
+        of_customer: rows.Parameters = {"shop_id": query.shop_id, "customer_lookup": query.customer_lookup}
+        found = yield from many("containers_of_customer", {**behind, **of_customer})
+    else:
+        found = yield from many("containers_of_firm_code", {**behind, "firm_code": query.firm_code})
+    return tuple((row["serial"], row["firm_code"]) for row in found)
 
 
 def _steps_needed_after(query: LoadTransfer, container: ContainerRow | None, transfer: TransferRow | None) -> Counter:

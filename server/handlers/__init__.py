@@ -10,6 +10,7 @@ from server.handlers.depot.check_for_updates import check_for_updates
 from server.handlers.depot.confirm_license_update import confirm_license_update
 from server.handlers.depot.get_auto_update import get_auto_update
 from server.handlers.depot.get_license_update import get_license_update
+from server.handlers.depot.get_license_updates import get_license_updates
 from server.handlers.depot.get_open_transfers import get_open_transfers
 from server.handlers.depot.get_ticket import get_ticket
 from server.handlers.depot.restore_license import restore_license
@@ -49,6 +50,7 @@ REGISTRY: Mapping[str, Mapping[str, Handler]] = {
         "CheckForUpdates": check_for_updates,
         "GetAutoUpdate": get_auto_update,
         "GetOpenTransfers": get_open_transfers,
+        "GetLicenseUpdates": get_license_updates,
     },
 }
 

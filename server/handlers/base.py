@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from licensing.bulk import Bulk
 from licensing.depot import Depot
 from licensing.losses import Losses
 from licensing.orders import Sales
@@ -34,6 +35,7 @@ class Services:
     depot: Depot
     losses: Losses
     pushing: Pushing
+    bulk: Bulk
     shop_filters: ShopFilters
 
 

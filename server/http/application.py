@@ -31,6 +31,10 @@ class Trouble(Enum):
     DEADLINE_PASSED = "the exchange took too long"
 
 
+class CutShort(Exception):
+    """The application cannot go on with an answer that has begun, and has told whoever should know: cut it."""
+
+
 class Exchange(Protocol):
     """One admitted request, from its head to the end of its answer.
 

@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import Any, cast
 
 from server.http.answers import CONTINUE, Answer, refusal, render_head
-from server.http.application import Exchange, Peer, Trouble
+from server.http.application import CutShort, Exchange, Peer, Trouble
 from server.http.chunked import LAST_CHUNK, chunk
 from server.http.head import Head
 from server.http.keeper import DRAIN_IDLE_SECONDS, Keeper
@@ -306,7 +306,7 @@ class Connection(asyncio.Protocol):
         self._keeper.tasks.discard(task)
         self._task = None
         error = None if task.cancelled() else task.exception()
-        if error is not None:
+        if error is not None and not isinstance(error, CutShort):
             asyncio.get_running_loop().call_exception_handler(
                 {"message": "an exchange raised", "exception": error, "protocol": self}
             )

@@ -319,6 +319,87 @@ class GetAutoUpdateAnswer:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class FirmChoice:
+    """A firm code.
+
+    firm_code: The firm code.
+    """
+
+    firm_code: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UpdateLimit:
+    """A number of updates.
+
+    updates: 1 to 1000000.
+    """
+
+    updates: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GetLicenseUpdatesRequest:
+    """Asks for what is waiting for many containers. Exactly one of ticket, customerNumber and firm chooses
+    them.
+
+    ticket: All containers that hold licences of this ticket, or held them.
+    customer_number: All containers with licences that the calling shop has sold to this customer. Needs the
+        right bulk.
+    firm: All containers of a firm code. Needs the right bulk.
+    after: The position of the last update that arrived, to go on behind it; left out: from the start.
+    limit: How many updates at most; left out: all of them.
+    """
+
+    ticket: str | None = None
+    customer_number: str | None = None
+    firm: FirmChoice | None = None
+    after: str | None = None
+    limit: UpdateLimit | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ContainerUpdate:
+    """What is waiting for one container and firm code.
+
+    serial: The container.
+    firm_code: The firm code.
+    state: Done: the update is here. ExportAgain, Healing: the container has to ask itself, with a new
+        context. Marked, Lost, Blocked: support has to decide about this container. More states may come.
+    position: Where this update stands among all: send it in after to go on behind it.
+    update: The update file; import it, then send the receipt with ConfirmLicenseUpdate.
+    """
+
+    serial: str
+    firm_code: int
+    state: str
+    position: str
+    update: bytes | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LicenseUpdates:
+    """Updates of many containers. Containers for which nothing is waiting are left out.
+
+    update: The updates, each container and firm code once.
+    has_more: Whether there may be more: send the request again with the last position in after.
+    """
+
+    has_more: bool
+    update: tuple[ContainerUpdate, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GetLicenseUpdatesAnswer:
+    """The answer to GetLicenseUpdates.
+
+    updates: The updates, in the order of their positions.
+    """
+
+    updates: LicenseUpdates
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class GetOpenTransfersRequest:
     """Asks for what a container has not confirmed yet.
 

@@ -6,7 +6,7 @@ import secrets
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import aiohttp
 import pytest
@@ -252,12 +252,12 @@ async def test_retryable_faults_are_sent_again(world: World) -> None:
     fault = FaultReceived(code="StorageBusy", message="m", reference="r", retry=True, path=None)
     calls = 0
 
-    async def post(_operation: str, _request: object) -> tuple[str, bytes]:
+    def posted(_request: object, _timeout: object) -> NoReturn:
         nonlocal calls
         calls += 1
         raise fault
 
-    client._post = post  # type: ignore[method-assign]  # stands for a server that is busy
+    client._posted = posted  # type: ignore[method-assign]  # stands for a server that is busy
     with pytest.raises(FaultReceived):
         await client.list_items()
     assert calls == 2

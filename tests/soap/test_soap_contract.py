@@ -48,7 +48,7 @@ def publish(monkeypatch: pytest.MonkeyPatch) -> Publish:
             "v1/depot.wsdl",
             [
                 *("GetTicket", "GetLicenseUpdate", "ConfirmLicenseUpdate", "ReturnLicense", "RestoreLicense"),
-                *("CheckForUpdates", "GetAutoUpdate", "GetOpenTransfers"),
+                *("CheckForUpdates", "GetAutoUpdate", "GetLicenseUpdates", "GetOpenTransfers"),
             ],
         ),
     ],
