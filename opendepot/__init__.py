@@ -3,30 +3,40 @@
     async with DepotClient("https://licences.example.com") as depot:
         collected = await depot.collect(ticket, Container.open("container.json", clock=..., random=...))
 
-`SalesClient` orders, `DepotClient` collects, `BlockingDepotClient` does so without asyncio. They speak the published
-SOAP services and nothing else; `Container` is the reference container. `opendepot.cli` holds the verbs of the
-licensee's machine.
+`SalesClient` orders, `DepotClient` collects; `BlockingSalesClient` and `BlockingDepotClient` do so without asyncio.
+They speak the published SOAP services and nothing else; `Container` is the reference container. `faults` has an
+exception for each fault code. `opendepot.cli` holds the verbs of the licensee's machine.
 """
 
 from containers import Container, ContainerError
-from opendepot.blocking import BlockingDepotClient
+from opendepot import faults
+from opendepot.blocking import BlockingDepotClient, BlockingSalesClient
+from opendepot.credentials import ApiKey, Basic, Credential, EnvelopeHook
 from opendepot.depot import Collected, DepotClient, SupportNeeded
 from opendepot.licence import Check, Licence
 from opendepot.sales import SalesClient
 from opendepot.service import ServiceUnreachable
+from opendepot.tls import tls_context
 from soap import AnswerInvalid, FaultReceived
 
 __all__ = [
     "AnswerInvalid",
+    "ApiKey",
+    "Basic",
     "BlockingDepotClient",
+    "BlockingSalesClient",
     "Check",
     "Collected",
     "Container",
     "ContainerError",
+    "Credential",
     "DepotClient",
+    "EnvelopeHook",
     "FaultReceived",
     "Licence",
     "SalesClient",
     "ServiceUnreachable",
     "SupportNeeded",
+    "faults",
+    "tls_context",
 ]

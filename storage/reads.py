@@ -473,12 +473,12 @@ def _list_containers(query: ListContainers) -> Plan[tuple[tuple[str, int], ...]]
     serial, firm_code = query.after
     behind: rows.Parameters = {"after_serial": serial, "after_firm_code": firm_code, "limit": query.limit}
     if query.ticket_lookup is not None:
-        found = yield from many("containers_of_ticket", {**behind, "lookup": query.ticket_lookup})
+        found = yield from many("listed_by_ticket", {**behind, "lookup": query.ticket_lookup})
     elif query.customer_lookup is not None:
         of_customer: rows.Parameters = {"shop_id": query.shop_id, "customer_lookup": query.customer_lookup}
-        found = yield from many("containers_of_customer", {**behind, **of_customer})
+        found = yield from many("listed_by_customer", {**behind, **of_customer})
     else:
-        found = yield from many("containers_of_firm_code", {**behind, "firm_code": query.firm_code})
+        found = yield from many("listed_by_firm_code", {**behind, "firm_code": query.firm_code})
     return tuple((row["serial"], row["firm_code"]) for row in found)
 
 

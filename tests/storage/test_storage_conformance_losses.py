@@ -13,6 +13,7 @@ from storage.commands import (
     FindApproval,
     FindContainer,
     ListApprovals,
+    ListContainers,
     LoadServer,
     Moved,
     RaiseEpoch,
@@ -149,3 +150,22 @@ async def test_those_who_wait_see_a_number_that_rises_with_every_change(placed, 
     second = await storage.query(watch)
     assert second.changes[key] > first.changes[key]
     assert await storage.query(WatchContainers(serials=())) == ContainerChanges(current_epoch=make.epoch, changes={})
+
+
+async def test_containers_are_listed_by_ticket_customer_and_firm_code_behind_any_place(placed, make):
+    storage, order, container = placed
+    key = (container.serial, container.firm_code)
+    choices = (
+        {"ticket_lookup": order.ticket.lookup},
+        {"shop_id": order.order.shop_id, "customer_lookup": order.order.customer_lookup},
+        {"firm_code": container.firm_code},
+    )
+    for choice in choices:
+        if None in choice.values():
+            continue
+        assert await storage.query(ListContainers(after=("", -1), limit=9, **choice)) == (key,)
+        assert await storage.query(ListContainers(after=(container.serial, -1), limit=9, **choice)) == (key,)
+        assert await storage.query(ListContainers(after=key, limit=9, **choice)) == ()
+    assert await storage.query(ListContainers(after=("", -1), limit=9, ticket_lookup=b"none")) == ()
+    assert await storage.query(ListContainers(after=("", -1), limit=9, shop_id="none", customer_lookup=b"none")) == ()
+    assert await storage.query(ListContainers(after=("", -1), limit=9, firm_code=404)) == ()

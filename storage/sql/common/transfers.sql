@@ -196,7 +196,7 @@ ORDER BY received_at, export;
 -- name: audit_of_subject
 SELECT at, actor, action, subject, details FROM audit WHERE subject = :subject ORDER BY audit_id;
 
--- name: containers_of_ticket
+-- name: listed_by_ticket
 SELECT DISTINCT c.serial, c.firm_code
 FROM tickets AS t
 JOIN licenses AS l ON l.ticket_id = t.ticket_id
@@ -206,7 +206,7 @@ WHERE t.lookup = :lookup AND (c.serial, c.firm_code) > (:after_serial, :after_fi
 ORDER BY c.serial, c.firm_code
 LIMIT :limit;
 
--- name: containers_of_customer
+-- name: listed_by_customer
 SELECT DISTINCT c.serial, c.firm_code
 FROM orders AS o
 JOIN licenses AS l ON l.order_id = o.order_id
@@ -217,7 +217,7 @@ WHERE o.shop_id = :shop_id AND o.customer_lookup = :customer_lookup
 ORDER BY c.serial, c.firm_code
 LIMIT :limit;
 
--- name: containers_of_firm_code
+-- name: listed_by_firm_code
 SELECT serial, firm_code
 FROM containers
 WHERE firm_code = :firm_code AND (serial, firm_code) > (:after_serial, :after_firm_code)
