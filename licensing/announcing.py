@@ -83,7 +83,7 @@ class Announcer:
 
     def license_expiring(
         self, found: ExpiringLicense, *, at: datetime, days: int, customer: str | None
-    ) -> OutboxMessage:
+    ) -> tuple[OutboxMessage, ...]:
         """Tell of a licence that expires, in the order of all that happens to its ticket. `customer`: the number."""
         data = {
             "licenseId": found.license_id,
@@ -94,8 +94,7 @@ class Announcer:
             "orderNumber": found.order_number,
             "customerNumber": customer,
         }
-        (message,) = self._message(Kind.LICENSE_EXPIRING, at, found.ticket_id, data, order_id=found.order_id)
-        return message
+        return self._message(Kind.LICENSE_EXPIRING, at, found.ticket_id, data, order_id=found.order_id)
 
     def _message(
         self, kind: Kind, at: datetime, key: str, data: Mapping[str, object], *, order_id: str | None

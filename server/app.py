@@ -27,6 +27,7 @@ from licensing.credentials import Credentials
 from licensing.depot import Depot
 from licensing.losses import Losses
 from licensing.marketing.addresses import AddressBook
+from licensing.marketing.campaigns import Campaigns
 from licensing.orders import Sales
 from licensing.pushing import Pushing
 from licensing.replaying import Replaying
@@ -123,6 +124,7 @@ class Core:
     replaying: Replaying
     tracer: Tracer
     addresses: AddressBook
+    campaigns: Campaigns
     box: FirmSecurityBox
     audit_key: SealingKey
     sealer: Sealer
@@ -209,6 +211,7 @@ async def opened_core(
             replaying=Replaying(carrier=carrier),
             tracer=Tracer(storage=storage, vault=vault, depot=licences),
             addresses=AddressBook(storage=storage, vault=vault, clock=clock),
+            campaigns=Campaigns(storage=storage, clock=clock),
             box=box,
             audit_key=audit_key,
             sealer=Sealer(storage=storage, key=audit_key, clock=clock, random=random, owner=owner),

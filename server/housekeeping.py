@@ -5,21 +5,26 @@ Every worker of every node tries; leases in the database let one of them do it.
 
 import asyncio
 import importlib
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from datetime import datetime
 
+from licensing.announcing import Announcer
 from licensing.audit import Sealed, Sealer
 from licensing.erasure import Erasure
+from licensing.marketing.mails import Mailer
+from licensing.marketing.reminding import Reminding
 from observe import EventLog, Metrics
 from server.app import Application, Core, utc_now
 from server.outbox import Dispatcher
-from server.settings import Settings
+from server.settings import ReminderTarget, Settings
 from storage.errors import StorageError
 
 SEAL_SECONDS = 1.0
 DISPATCH_SECONDS = 1.0
 SWEEP_SECONDS = 600.0
+REMIND_SECONDS = 600.0
 LATE_SECONDS = 60.0
 GRACE_SECONDS = 2.0
 """How long work that is under way may go on when the process ends."""
@@ -40,6 +45,9 @@ async def housekeeping(settings: Settings, core: Core, application: Application)
         if settings.mail_server is not None:
             posting = _mails(settings, core, application)
             works.append(("mail_dispatch", posting.turn, DISPATCH_SECONDS))
+        if settings.reminder_days:
+            reminders = Reminders(reminding(settings, core), core, events=events, metrics=application.metrics)
+            works.append(("reminders", reminders.turn, REMIND_SECONDS))
         if settings.retention_days is not None:
             sweeping = Sweeping(core, days=settings.retention_days, events=events, metrics=application.metrics)
             works.append(("retention", sweeping.turn, SWEEP_SECONDS))
@@ -124,6 +132,42 @@ class Sealing:
                 self._events.warning("audit_seal_late", unsealed=left, seconds=round(lag))
             else:
                 self._events.info("audit_seal_caught_up")
+
+
+def reminding(settings: Settings, core: Core) -> Reminding:
+    """Give what tells of licences that expire, to whom the settings say."""
+    target = settings.reminder_to
+    mailer = Mailer(vault=core.vault, clock=utc_now, random=secrets.token_bytes)
+    announcer = Announcer(vault=core.vault, clock=utc_now, random=secrets.token_bytes, kinds=settings.webhook_events)
+    return Reminding(
+        storage=core.storage,
+        vault=core.vault,
+        clock=utc_now,
+        owner=core.owner,
+        days=settings.reminder_days,
+        book=core.addresses,
+        campaigns=core.campaigns,
+        mailer=None if target is ReminderTarget.CRM else mailer,
+        announcer=None if target is ReminderTarget.CUSTOMER else announcer,
+    )
+
+
+class Reminders:
+    """Turns of the reminders, and of counting what became of offers."""
+
+    def __init__(self, reminding: Reminding, core: Core, *, events: EventLog, metrics: Metrics) -> None:
+        self._reminding = reminding
+        self._campaigns = core.campaigns
+        self._events = events
+        self._metrics = metrics
+
+    async def turn(self) -> None:
+        """Tell of what expires."""
+        told = await self._reminding.turn()
+        if told:
+            self._metrics.reminders_told.inc(told)
+            self._events.info("reminders_told", licenses=told)
+            await self._campaigns.count_taken()
 
 
 class Sweeping:

@@ -15,6 +15,7 @@ from server.cli import (
     administrators,
     audit,
     backups,
+    campaigns,
     containers,
     customers,
     demo,
@@ -62,6 +63,7 @@ app.add_typer(containers.approvals, name="approval")
 app.add_typer(journal.app, name="journal")
 app.add_typer(outbox.app, name="outbox")
 app.add_typer(mail.app, name="mail")
+app.add_typer(campaigns.app, name="campaign")
 app.add_typer(customers.app, name="customer")
 app.add_typer(administrators.app, name="admin")
 app.add_typer(ipfilter.app, name="ipfilter")
