@@ -81,7 +81,7 @@ def test_addresses_are_counted_by_network() -> None:
 
 
 async def test_a_hit_counts_by_the_mode_of_its_rule_and_what_it_says() -> None:
-    metrics = Metrics()
+    metrics = Metrics(version="test")
     keeper = FilterKeeper(
         None,
         files=(),
