@@ -28,6 +28,10 @@ class StorageUnavailable(StorageError):
     retry = True
 
 
+class DiskFull(StorageUnavailable):
+    """There is no room left for more rows; what is there may still be changed in its place."""
+
+
 class StorageClosed(StorageError):
     """The storage was closed: the process is on its way out."""
 

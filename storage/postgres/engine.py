@@ -1,5 +1,6 @@
 """PostgreSQL as a `storage.interface.Storage`: orders in batches, everything else in a transaction of its own."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -19,14 +20,14 @@ from storage.commands import (
     Query,
     StoreSigned,
 )
-from storage.errors import StorageClosed
+from storage.errors import DiskFull, StorageClosed
 from storage.migrations import shipped_migrations
-from storage.outcomes import Outcome
+from storage.outcomes import Failed, Outcome, Withdrawn
 from storage.postgres.connection import Opener
 from storage.postgres.forgetting import rewrite
 from storage.postgres.migrations import migrate
 from storage.postgres.orders import OrderWriter
-from storage.postgres.running import Connection, fetch, run_plan
+from storage.postgres.running import Connection, execute, fetch, run_plan
 from storage.postgres.transactions import Body, Transactions
 from storage.reads import plan_query
 from storage.statements import sql_folder
@@ -34,6 +35,8 @@ from storage.waiting import WaitingLine
 
 ORDER_LANES = 2
 CHANGE_LANES = 4
+ROOM_BYTES = 65_536
+"""What is tried to be written after the disk was full, to see whether there is room again."""
 ONE_STATEMENT = (LoadServer, FindShop, FindIdentity, FindAdministrator, FindFilters, ListFilters, ListItems)
 
 
@@ -58,8 +61,10 @@ class PostgresStorage:
         self._writing = writing
         self._reading = reading
         self._closed = False
+        self._was_full = False
+        self._order_writer = OrderWriter(transactions=writing)
         self._orders: WaitingLine[PlaceOrder] = WaitingLine(
-            run=OrderWriter(transactions=writing).place, limit=queue_limit, batch_limit=batch_limit, lanes=order_lanes
+            run=self._place, limit=queue_limit, batch_limit=batch_limit, lanes=order_lanes
         )
         self._changes: WaitingLine[Body] = WaitingLine(run=self._change, limit=queue_limit, lanes=CHANGE_LANES)
         self._queries: WaitingLine[Query] = WaitingLine(
@@ -101,9 +106,15 @@ class PostgresStorage:
         return await self._queries.submit(query)
 
     async def ready(self) -> None:
-        """Write something that changes nothing; raises when that is not possible."""
+        """Write something that changes nothing; raises when that is not possible.
+
+        A full disk still lets a row be changed in its place. So once it was full, new rows are tried as well.
+        """
         self._refuse_closed()
         await self._changes.submit(lambda connection: run_plan(connection, check_write()))
+        if self._was_full:
+            await self._changes.submit(_need_room)
+            self._was_full = False
 
     async def forget(self, *, thorough: bool) -> None:
         """Where `thorough`, leave nothing in the tables' files of what was erased; else old rows go by autovacuum."""
@@ -125,8 +136,16 @@ class PostgresStorage:
         if self._closed:
             raise StorageClosed("the storage was closed; the process is stopping")
 
-    async def _change(self, bodies: list[Body]) -> list[Outcome]:
-        return [await self._writing.write(body) for body in bodies]
+    async def _place(self, commands: list[PlaceOrder]) -> Sequence[Outcome]:
+        return self._noted(await self._order_writer.place(commands))
+
+    async def _change(self, bodies: list[Body]) -> Sequence[Outcome]:
+        return self._noted([await self._writing.write(body) for body in bodies])
+
+    def _noted(self, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+        if any(isinstance(outcome, Failed) and isinstance(outcome.error, DiskFull) for outcome in outcomes):
+            self._was_full = True
+        return outcomes
 
     async def _answer(self, queries: list[Query]) -> list[Outcome]:
         return [
@@ -148,6 +167,12 @@ async def carry_out(command: PlannedCommand, connection: Connection) -> object:
         here = {"serial": command.serial, "firm_code": command.firm_code}
         await fetch(connection, "hold_steps", **here, epochs=epochs, numbers=numbers)
     return await run_plan(connection, plan_command(command))
+
+
+async def _need_room(connection: Connection) -> object:
+    """Write a row that no page has room for, and take it back."""
+    await execute(connection, "need_room", bytes=ROOM_BYTES)
+    raise Withdrawn(answer=None)
 
 
 async def _find(query: Query, connection: Connection) -> object:

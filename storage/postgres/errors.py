@@ -4,6 +4,7 @@ import asyncpg
 
 from storage.errors import (
     ConstraintRefused,
+    DiskFull,
     LocationInvalid,
     StorageBusy,
     StorageCorrupt,
@@ -26,7 +27,7 @@ _BY_STATE: dict[str, tuple[type[StorageError], str]] = {
     "55P03": (StorageBusy, "another transaction holds a row for too long; try again"),
     "57014": (StorageBusy, "the database took too long for a statement; try again"),
     "53300": (StorageBusy, "the database has no connection left; allow it more or open fewer"),
-    "53100": (StorageUnavailable, "the disk of the database is full; make room and try again"),
+    "53100": (DiskFull, "the disk of the database is full; make room and try again"),
     "53200": (StorageUnavailable, "the database has not enough memory"),
     "25006": (StorageUnavailable, "the database takes no writes; name the primary server"),
     "42501": (StorageUnavailable, "the database user lacks a right; grant it"),

@@ -6,6 +6,7 @@ import secrets
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import aiohttp
@@ -25,17 +26,25 @@ pytestmark = pytest.mark.slow
 SIZE = "4m"
 
 
+@contextmanager
+def mounted(place: Path, *, size: str) -> Iterator[Path]:
+    """A small file system of its own."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may mount a tmpfs; run this test as root, or in `unshare --map-root-user --mount`")
+    place.mkdir()
+    mount = shutil.which("mount") or "/bin/mount"
+    subprocess.run([mount, "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(place)], check=True)
+    try:
+        yield place
+    finally:
+        subprocess.run([shutil.which("umount") or "/bin/umount", str(place)], check=True)
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 4 MiB."""
-    if os.geteuid() != 0:
-        pytest.skip("only root may mount a tmpfs; run this test as root, or in `unshare --map-root-user --mount`")
-    place = tmp_path / "small"
-    place.mkdir()
-    mount = shutil.which("mount") or "/bin/mount"
-    subprocess.run([mount, "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(place)], check=True)
-    yield place
-    subprocess.run([shutil.which("umount") or "/bin/umount", str(place)], check=True)
+    with mounted(tmp_path / "small", size=SIZE) as place:
+        yield place
 
 
 def fill(place: Path) -> Path:

@@ -24,3 +24,8 @@ ROLLBACK;
 
 -- name: encoding
 SELECT current_setting('server_encoding') AS encoding;
+
+-- name: need_room
+INSERT INTO audit (at, actor, action, subject, details)
+SELECT 0, 'storage', 'NeedRoom', '', to_json(string_agg(md5(n::text), ''))::text
+FROM generate_series(1, CAST(:bytes AS integer) / 32) AS n;
