@@ -22,7 +22,13 @@ PYTHON_TYPES = {
     "base64Binary": "bytes",
 }
 
-MODULES = {"sales": "v1/sales.xsd", "depot": "v1/depot.xsd", "admin": "v1/admin.xsd", "header": "v1/header.xsd"}
+MODULES = {
+    "sales": "v1/sales.xsd",
+    "depot": "v1/depot.xsd",
+    "admin": "v1/admin.xsd",
+    "ozomm": "v1/ozomm.xsd",
+    "header": "v1/header.xsd",
+}
 """Which module is made of which schema."""
 
 _WIDTH = 110

@@ -49,6 +49,7 @@ def publish(monkeypatch: pytest.MonkeyPatch) -> Publish:
             [
                 *("GetTicket", "GetLicenseUpdate", "ConfirmLicenseUpdate", "ReturnLicense", "RestoreLicense"),
                 *("CheckForUpdates", "GetAutoUpdate", "GetLicenseUpdates", "GetOpenTransfers"),
+                *("ExtendLicense", "GetExtension"),
             ],
         ),
     ],
