@@ -180,7 +180,9 @@ def test_r2_body_names_are_unique_over_all_services() -> None:
     locals_ = Counter(local for name in SERVICES for _, local in _body_names(name) if not local.endswith("Fault"))
 
     assert [name for name, times in names.items() if times > 1] == []
-    assert [name for name, times in locals_.items() if times > 1] == []
+    # The Depot passes extensions on to OZOMM, so that a caller of the Depot needs one address only.
+    passed_on = {f"{name}{end}" for name in ("ExtendLicense", "GetExtension") for end in ("", "Response")}
+    assert {name for name, times in locals_.items() if times > 1} <= passed_on
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
