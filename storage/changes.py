@@ -38,6 +38,15 @@ from storage.credential_plans import CredentialCommand, plan_credential_command
 from storage.erasure import EraseOrders
 from storage.erasure_plans import erase_orders
 from storage.errors import QuantityExceeded, StepUnknown
+from storage.extension_plans import plan_extension_command
+from storage.extensions import (
+    AdvanceExtension,
+    BeginExtension,
+    ClaimExtensions,
+    EraseExtensions,
+    ExtensionCommand,
+    RetryExtensions,
+)
 from storage.marketing import MarketingCommand
 from storage.marketing_plans import plan_marketing_command
 from storage.outbox import (
@@ -73,6 +82,7 @@ PlannedCommand = (
     | RequestApproval
     | DecideApproval
     | OutboxCommand
+    | ExtensionCommand
     | EraseOrders
     | MarketingCommand
 )
@@ -117,6 +127,8 @@ def plan_command(command: PlannedCommand) -> Plan[object]:  # noqa: C901, PLR091
             return _decide_approval(command)
         case EraseOrders():
             return erase_orders(command)
+        case BeginExtension() | ClaimExtensions() | AdvanceExtension() | RetryExtensions() | EraseExtensions():
+            return plan_extension_command(command)
         case ClaimMessages() | SettleDelivered() | SettleFailed() | RetryMessages() | DropMessage():
             return plan_outbox_command(command)
         case _:

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from storage.audit import AuditQuery, SealAudit
 from storage.erasure import EraseOrders, ErasureQuery
+from storage.extensions import ExtensionCommand, ExtensionQuery
 from storage.marketing import MarketingCommand, MarketingQuery
 from storage.outbox import OutboxCommand, OutboxMessage, OutboxQuery
 from storage.records import (
@@ -687,6 +688,7 @@ Command = (
     | RequestApproval
     | DecideApproval
     | OutboxCommand
+    | ExtensionCommand
     | EraseOrders
     | SetAccessPolicy
     | SetDepotPolicy
@@ -718,6 +720,7 @@ Query = (
     | WatchContainers
     | ListContainers
     | OutboxQuery
+    | ExtensionQuery
     | ErasureQuery
     | FindAdministrator
     | ListAdministrators

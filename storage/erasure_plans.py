@@ -30,6 +30,7 @@ def _erase_order(command: EraseOrders, order_id: str) -> Plan[tuple[str, ...]]:
     yield from written("erase_users", {"order_id": order_id})
     yield from written("erase_messages", {"order_id": order_id, "at": at})
     yield from written("blank_messages", {"order_id": order_id, "nothing": b""})
+    yield from written("erase_extensions_of_order", {"order_id": order_id, "nothing": b""})
     details = json.dumps({"audit": [row["audit_id"] for row in found]})
     yield from written("add_audit", {**rows.flat(command.audit), "subject": order_id, "details": details})
     return (order_id,)

@@ -80,6 +80,18 @@ from storage.commands import (
     WatchContainers,
 )
 from storage.erasure import ErasableOrder, EraseOrders, FindErasable, WalkOrders
+from storage.extensions import (
+    AdvanceExtension,
+    BeginExtension,
+    ClaimExtensions,
+    EraseExtensions,
+    ExtensionRow,
+    ExtensionsView,
+    FindExtension,
+    ListExtensions,
+    LoadExtensions,
+    RetryExtensions,
+)
 from storage.marketing import (
     AddCampaign,
     AddressView,
@@ -160,6 +172,14 @@ class Storage(Protocol):
     ) -> bool: ...
     @overload
     async def execute(self, command: LiftSuppressions | ForgetAddress | CountOffers | CountTaken) -> int: ...
+    @overload
+    async def execute(self, command: BeginExtension) -> ExtensionRow: ...
+    @overload
+    async def execute(self, command: ClaimExtensions) -> tuple[ExtensionRow, ...]: ...
+    @overload
+    async def execute(self, command: AdvanceExtension) -> bool: ...
+    @overload
+    async def execute(self, command: RetryExtensions | EraseExtensions) -> int: ...
     async def execute(self, command: Command) -> object:
         """Carry out one command whole or not at all; the answer is durable when it arrives.
 
@@ -241,6 +261,12 @@ class Storage(Protocol):
     async def query(self, query: CountFates) -> tuple[FateCount, ...]: ...
     @overload
     async def query(self, query: WalkExpiring) -> ExpiringPage: ...
+    @overload
+    async def query(self, query: FindExtension) -> ExtensionRow | None: ...
+    @overload
+    async def query(self, query: ListExtensions) -> tuple[ExtensionRow, ...]: ...
+    @overload
+    async def query(self, query: LoadExtensions) -> ExtensionsView: ...
     async def query(self, query: Query) -> object:
         """Answer one query from one consistent snapshot of what was committed."""
         ...

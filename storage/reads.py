@@ -45,6 +45,8 @@ from storage.commands import (
 from storage.erasure import FindErasable, WalkOrders
 from storage.erasure_plans import plan_erasure_query
 from storage.errors import NotInitialised
+from storage.extension_plans import plan_extension_query
+from storage.extensions import FindExtension, ListExtensions, LoadExtensions
 from storage.marketing import CountFates, FindAddress, ListCampaigns, ListConsents, WalkExpiring
 from storage.marketing_plans import plan_marketing_query
 from storage.outbox import ListOutbox, LoadOutbox
@@ -122,6 +124,8 @@ def plan_query(query: Query) -> Plan[object]:  # noqa: C901, PLR0911, PLR0912 - 
             return _find_approval(query)
         case WatchContainers():
             return _watch_containers(query)
+        case FindExtension() | ListExtensions() | LoadExtensions():
+            return plan_extension_query(query)
         case ListContainers():
             return _list_containers(query)
         case LoadOutbox() | ListOutbox():

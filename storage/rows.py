@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
+from storage.extensions import ExtensionRow
 from storage.marketing import CampaignRow, Consent, OfferEvent, SuppressionRow
 from storage.outbox import OutboxMessage
 from storage.records import (
@@ -48,6 +49,7 @@ Flat = (
     | CampaignRow
     | Consent
     | Credential
+    | ExtensionRow
     | Item
     | License
     | Movement
