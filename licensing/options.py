@@ -172,6 +172,13 @@ def _later(begin: datetime, days: int) -> datetime:
     return begin + timedelta(days=days) if latest - begin > timedelta(days=days) else latest
 
 
+def expiration_of(options: str) -> datetime | None:
+    """Give when a licence with these options ends, None for never."""
+    if '"expiration_time"' not in options:
+        return None
+    return datetime.fromisoformat(json.loads(options)["expiration_time"])
+
+
 def licence_options(options: str) -> Options:
     """Give a licence's options as the container format has them."""
     found = json.loads(options)

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from licensing.options import expiration_of
 from licensing.placements import LicenseState, free, license_state, placement_state, use_state
 from storage.commands import TicketTrace
 from storage.records import LicenseUse, Mark
@@ -23,6 +24,7 @@ class TicketLicense:
     confirmed: int
     free: int
     actions: tuple[str, ...]
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,6 +73,7 @@ def overview_of(uses: Iterable[LicenseUse], *, now: datetime | None = None) -> T
             collected=use.wanted,
             confirmed=use.confirmed,
             free=free(use),
+            expires_at=expiration_of(use.license.options),
             actions=(*(("Collect",) if free(use) else ()), *(("Return",) if use.wanted else ())),
         )
         for use in uses
