@@ -344,6 +344,17 @@ class CustomerUnknown(LicensingError):
     code = "CustomerUnknown"
 
 
+class ExtensionUnknown(LicensingError):
+    """No extension of this ticket was asked for under this transactionId."""
+
+    code = "ExtensionUnknown"
+
+
+class CentralUnavailable(LicensingError):
+    """OZOMM cannot reach the licence central, or the Depot cannot reach OZOMM."""
+
+    code = "CentralUnavailable"
+    retry = True
 class CredentialExists(LicensingError):
     """A credential is registered already, with this shop or another."""
 

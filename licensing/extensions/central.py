@@ -1,5 +1,6 @@
 """The licence central as OZOMM sees it: a ticket looked at, extended, taken back, collected."""
 
+import contextlib
 import json
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,12 +9,12 @@ from typing import Protocol
 from licensing.catalogue import Catalogue
 from licensing.depot import Depot
 from licensing.errors import LicensingError, NameTaken
-from licensing.extensions.questions import Customer
+from licensing.extensions.questions import NOBODY, Customer
 from licensing.extensions.values import SeenLicense, Update
 from licensing.order_values import OrderLine, OrderRequest
 from licensing.orders import Sales
 from licensing.placements import LicenseState
-from licensing.rights import EXTEND_ANY
+from licensing.rights import EXTEND_ANY, ORDER
 from licensing.tickets import normalise_ticket
 from licensing.transfers.planning import Target
 from licensing.vault import Vault
@@ -34,7 +35,7 @@ class SeenTicket:
     ticket_id: str
     licenses: tuple[SeenLicense, ...]
     order_id: str | None = None
-    customer: Customer = Customer()
+    customer: Customer = NOBODY
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,7 +95,7 @@ class Central(Protocol):
         """Take an order back, once. Raises NotDone, and storage's errors."""
         ...
 
-    async def collect(self, *, ticket: str, license_ids: tuple[str, ...], context: bytes) -> Update:
+    async def collect(self, *, ticket: str, targets: tuple[Target, ...], context: bytes) -> Update:
         """Make the update file for a container; a refusal is a state. Raises NotDone, and storage's errors."""
         ...
 
@@ -181,12 +182,10 @@ class LocalCentral:
         except LicensingError as error:
             raise NotDone(error.code, fate_of(error.code, retry=error.retry)) from error
 
-    async def collect(self, *, ticket: str, license_ids: tuple[str, ...], context: bytes) -> Update:
+    async def collect(self, *, ticket: str, targets: tuple[Target, ...], context: bytes) -> Update:
         """Make the update file for a container. Raises storage's errors."""
         try:
-            answer = await self._depot.get_license_update(
-                ticket=ticket, targets=tuple(Target(license_id=each) for each in license_ids), context=context
-            )
+            answer = await self._depot.get_license_update(ticket=ticket, targets=targets, context=context)
         except LicensingError as error:
             return Update(state=error.code)
         return Update(state=answer.state, file=answer.update)
@@ -196,11 +195,8 @@ class LocalCentral:
             self._shop = await self._found_shop()
         if self._shop is None:
             # The key is told to nobody: only this process orders by this shop.
-            try:
-                await self._catalogue.add_shop(self._shop_name, actor="ozomm")
-                await self._catalogue.set_rights(self._shop_name, (EXTEND_ANY,), actor="ozomm")
-            except NameTaken:
-                pass  # another process was faster
+            with contextlib.suppress(NameTaken):  # another process was faster
+                await self._catalogue.add_shop(self._shop_name, rights=(ORDER, EXTEND_ANY), actor="ozomm")
             self._shop = await self._found_shop()
         if self._shop is None:
             raise NotDone("ShopUnknown", Fate.LATER)

@@ -25,6 +25,9 @@ class Customer:
         return Customer(**{name: getattr(self, name) or getattr(other, name) for name in self.__dataclass_fields__})
 
 
+NOBODY = Customer()
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Question:
     """Whether licences of a ticket may be extended. `extension_id` is the same however often it is asked."""
@@ -75,7 +78,7 @@ class Verdict:
     eligible: bool | None
     item_number: str | None = None
     text: str | None = None
-    customer: Customer = Customer()
+    customer: Customer = NOBODY
     offers: tuple[Offer, ...] = ()
 
 

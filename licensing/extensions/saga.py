@@ -1,8 +1,8 @@
 """An extension as a chain of durable steps: the table of its transitions, and what is kept of it.
 
 Every step may be carried out again after a crash: a question is asked under the same id, an order placed under a
-transactionId that is made of the extension's, a collection asked for by the same context, a mail written under a name of
-its own in the transaction that ends the chain. So nothing happens twice, and nothing is left out.
+transactionId that is made of the extension's, a collection asked for by the same context, a mail written under a name
+of its own in the transaction that ends the chain. So nothing happens twice, and nothing is left out.
 """
 
 import json
@@ -78,7 +78,7 @@ class Content:
 
     `approved`: the item that extends each, None before the CRM has decided; empty: none. `bridge_order_id`: the order
     of a provisional extension; `bridged`: one was tried. `after`: the licences as they are since. `told`: the customer
-    knows that it is being checked. `quantity`: the pieces that were wished for.
+    knows that it is being checked. `others`: the ids of all licences that the ticket had.
     """
 
     transaction_id: str
@@ -99,6 +99,7 @@ class Content:
     extension_order_id: str | None = None
     after: tuple[SeenLicense, ...] = ()
     told: bool = False
+    others: tuple[str, ...] = ()
 
     @property
     def decided(self) -> bool:
@@ -124,6 +125,7 @@ def from_bytes(data: bytes) -> Content:
             **found,
             "licenses": tuple(map(_license, found["licenses"])),
             "after": tuple(map(_license, found["after"])),
+            "others": tuple(found["others"]),
             "customer": Customer(**found["customer"]),
             "offers": tuple(Offer(**each) for each in found["offers"]),
             "reason": Reason(found["reason"]),
