@@ -100,6 +100,23 @@ class Metrics:
             ["channel", "outcome"],
             registry=registry,
         )
+        self.extensions_open = Gauge(
+            "opendepot_extensions_open", "Extensions that are not through, by step.", ["step"], registry=registry
+        )
+        self.extension_steps = Counter(
+            "opendepot_extension_steps",
+            "Steps of extensions that this process has taken, by outcome.",
+            ["step", "outcome"],
+            registry=registry,
+        )
+        self.crm_questions = Counter(
+            "opendepot_crm_questions",
+            "Questions to the sources of ozomm_file, by outcome (answered, slow, full, failed, resting).",
+            ["source", "outcome"],
+            registry=registry,
+        )
+        self.crm_seconds = Histogram(
+            "opendepot_crm_seconds", "Time until an answer.", ["source"], buckets=_SECONDS, registry=registry
         self.mail_suppressed = Counter(
             "opendepot_mail_suppressed",
             "Mail addresses that this process suppressed, by reason (unsubscribe, bounce).",

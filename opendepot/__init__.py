@@ -3,6 +3,10 @@
     async with DepotClient("https://licences.example.com") as depot:
         collected = await depot.collect(ticket, Container.open("container.json", clock=..., random=...))
 
+`SalesClient` orders, `DepotClient` collects, `BlockingDepotClient` does so without asyncio, `OzommClient` extends what
+expires. They speak the published
+SOAP services and nothing else; `Container` is the reference container. `opendepot.cli` holds the verbs of the
+licensee's machine.
 `SalesClient` orders, `DepotClient` collects; `BlockingSalesClient` and `BlockingDepotClient` do so without asyncio.
 They speak the published SOAP services and nothing else; `Container` is the reference container. `faults` has an
 exception for each fault code. `opendepot.cli` holds the verbs of the licensee's machine.
@@ -14,6 +18,7 @@ from opendepot.blocking import BlockingDepotClient, BlockingSalesClient
 from opendepot.credentials import ApiKey, Basic, Credential, EnvelopeHook
 from opendepot.depot import Collected, DepotClient, SupportNeeded
 from opendepot.licence import Check, Licence
+from opendepot.ozomm import OzommClient
 from opendepot.sales import SalesClient
 from opendepot.service import ServiceUnreachable
 from opendepot.tls import tls_context
@@ -34,6 +39,7 @@ __all__ = [
     "EnvelopeHook",
     "FaultReceived",
     "Licence",
+    "OzommClient",
     "SalesClient",
     "ServiceUnreachable",
     "SupportNeeded",

@@ -45,13 +45,14 @@ from server.filters.keeper import FilterKeeper
 from server.filters.shops import ShopFilters
 from server.handlers import handlers_of
 from server.handlers.base import Services
+from server.ozomm.running import ExtensionService
 from server.handlers.rights import REQUIRED
 from server.mail.unsubscribing import UNSUBSCRIBE_PATH, UnsubscribePages
 from server.security.gates import Gates, form_of
 from server.settings import Settings, read_secret
 from server.transport import Pages, SoapApplication
 from soap import Contract, Engine, flattened_wsdl, load_contract, schema_locations
-from soap.messages import admin, depot, sales
+from soap.messages import admin, depot, ozomm, sales
 from storage import Storage, open_storage
 from storage.commands import InitialiseServer
 from storage.remembering import RememberingStorage
@@ -78,6 +79,7 @@ class Published:
 PUBLISHED: tuple[Published, ...] = (
     Published(wsdl="v1/sales.wsdl", messages=sales, path="/v1/sales"),
     Published(wsdl="v1/depot.wsdl", messages=depot, path="/v1/depot"),
+    Published(wsdl="v1/ozomm.wsdl", messages=ozomm, path="/v1/ozomm"),
 )
 
 ADMINISTERED = Published(wsdl="v1/admin.wsdl", messages=admin, path="/v1/admin")
@@ -264,6 +266,7 @@ class Application:
     metrics: Metrics
     events: EventLog
     stop_waiting: Callable[[], None]
+    extensions: ExtensionService
 
 
 def build_application(
@@ -296,6 +299,7 @@ def build_application(
         admin_policy=settings.admin_policy,
         certificate_header=settings.client_certificate_header,
     )
+    extensions = ExtensionService(settings, core, events=events, metrics=metrics, clock=clock, random=random)
     dispatcher = Dispatcher(
         gates=gates,
         services=Services(
@@ -306,6 +310,7 @@ def build_application(
             pushing=core.pushing,
             bulk=core.bulk,
             depot=core.depot,
+            extensions=extensions,
             shop_filters=ShopFilters(
                 core.storage,
                 core.catalogue,
@@ -326,7 +331,11 @@ def build_application(
     core.storage.on_blind = lambda: events.warning("catalogue_blind", age_seconds=round(core.storage.age_seconds, 1))
     core.storage.on_seeing = lambda: events.info("catalogue_seen")
     administered = _service(ADMINISTERED, settings, admin_url)
-    services = tuple(_service(published, settings, public_url) for published in PUBLISHED)
+    services = tuple(
+        _service(published, settings, public_url)
+        for published in PUBLISHED
+        if posixpath.basename(published.path) in settings.services
+    )
     return Application(
         soap=SoapApplication(
             services, dispatcher, events=events, metrics=metrics, pages=_pages(settings, core, events, metrics)
@@ -339,6 +348,7 @@ def build_application(
         metrics=metrics,
         events=events,
         stop_waiting=core.watcher.close,
+        extensions=extensions,
     )
 
 

@@ -210,6 +210,18 @@ CATALOGUE: Mapping[str, FaultKind] = {
         meaning="There is no such ticket.",
         mend="Compare it symbol by symbol with the order's.",
     ),
+    "ExtensionUnknown": FaultKind(
+        element="NotFoundFault",
+        meaning="No extension of this ticket was asked for under this transactionId.",
+        mend="Send ExtendLicense, or the transactionId and the ticket that it was sent with.",
+    ),
+    "CentralUnavailable": FaultKind(
+        element="ServerFault",
+        blame=Blame.RECEIVER,
+        meaning="OZOMM and the licence central cannot reach each other.",
+        mend=_AGAIN,
+        retry=True,
+    ),
     "LicenseUnknown": FaultKind(
         element="NotFoundFault",
         meaning="The ticket, or the shop, has no such licence.",

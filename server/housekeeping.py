@@ -18,6 +18,8 @@ from licensing.marketing.reminding import Reminding
 from observe import EventLog, Metrics
 from server.app import Application, Core, utc_now
 from server.outbox import Dispatcher
+from server.ozomm.running import RUN_SECONDS, ExtensionService
+from server.settings import Settings
 from server.settings import ReminderTarget, Settings
 from storage.errors import StorageError
 
@@ -39,6 +41,9 @@ async def housekeeping(settings: Settings, core: Core, application: Application)
     sealing = Sealing(core.sealer, events=events, metrics=application.metrics)
     async with AsyncExitStack() as stack:
         works: list[tuple[str, Turn, float]] = [("audit_seal", sealing.turn, SEAL_SECONDS)]
+        await stack.enter_async_context(application.extensions.opened())
+        if application.extensions.runs:
+            works.append(("extensions", application.extensions.turn, RUN_SECONDS))
         if settings.webhook_url is not None:
             dispatcher = await stack.enter_async_context(_webhooks(settings, core, application))
             works.append(("outbox_dispatch", dispatcher.turn, DISPATCH_SECONDS))
@@ -49,7 +54,9 @@ async def housekeeping(settings: Settings, core: Core, application: Application)
             reminders = Reminders(reminding(settings, core), core, events=events, metrics=application.metrics)
             works.append(("reminders", reminders.turn, REMIND_SECONDS))
         if settings.retention_days is not None:
-            sweeping = Sweeping(core, days=settings.retention_days, events=events, metrics=application.metrics)
+            sweeping = Sweeping(
+                core, application.extensions, days=settings.retention_days, events=events, metrics=application.metrics
+            )
             works.append(("retention", sweeping.turn, SWEEP_SECONDS))
         stop = asyncio.Event()
         tasks = [
@@ -173,14 +180,18 @@ class Reminders:
 class Sweeping:
     """Turns of the sweep of old personal data."""
 
-    def __init__(self, core: Core, *, days: int, events: EventLog, metrics: Metrics) -> None:
+    def __init__(
+        self, core: Core, extensions: ExtensionService, *, days: int, events: EventLog, metrics: Metrics
+    ) -> None:
         self._erasure = Erasure(storage=core.storage, vault=core.vault, clock=utc_now)
+        self._extensions = extensions
         self._days = days
         self._events = events
         self._metrics = metrics
 
     async def turn(self) -> None:
         """Erase what is old enough."""
+        await self._extensions.erase(days=self._days)
         count = await self._erasure.sweep(days=self._days)
         if count:
             self._metrics.orders_erased.inc(count)

@@ -39,6 +39,12 @@ LINGERING_SECONDS = 2.0
 """How long the rest of a refused body is read, so that the client sees the fault and not a reset connection."""
 
 
+class ServiceName(StrEnum):
+    """A SOAP service that may be served."""
+
+    SALES = "sales"
+    DEPOT = "depot"
+    OZOMM = "ozomm"
 class MailSecurity(StrEnum):
     """How the connection to the SMTP server is kept secret."""
 
@@ -257,6 +263,30 @@ class Settings(BaseSettings):
         le=100,
         description="How often a webhook is tried before it is given up; 20 tries take two to three days.",
     )
+    services: tuple[ServiceName, ...] = Field(
+        default=tuple(ServiceName),
+        min_length=1,
+        description="What is served at the SOAP address: sales, depot, ozomm. For OZOMM on a computer of its own: "
+        '["ozomm"].',
+    )
+    ozomm_file: Path | None = Field(
+        default=None,
+        description="TOML file that says which CRM or ERP system decides about extensions of which items; "
+        "docs/how-to/connect-your-crm.md has the format. Left out: no item is extended.",
+    )
+    ozomm_url: str | None = Field(
+        default=None,
+        description="Where OZOMM runs on another computer, such as https://ozomm.example.com; extensions that are "
+        "asked of this server are passed on to it. Left out: it runs here.",
+    )
+    ozomm_central_url: str | None = Field(
+        default=None,
+        description="For OZOMM on a computer of its own: the server whose Sales and Depot it uses. Left out: this one.",
+    )
+    ozomm_api_key_file: Path | None = Field(
+        default=None,
+        description="File with the API key of OZOMM's shop at that server, which needs the rights order and "
+        "extend-any.",
     mail_server: str | None = Field(
         default=None, description="The SMTP server that mails to customers are handed to. Left out: no mail is sent."
     )
@@ -313,7 +343,7 @@ class Settings(BaseSettings):
     )
     log_format: LogFormat = Field(default=LogFormat.JSON, description="json: one object a line; text: for people.")
 
-    @field_validator("public_url")
+    @field_validator("public_url", "ozomm_url", "ozomm_central_url")
     @classmethod
     def _public_url_is_an_address(cls, value: str | None) -> str | None:
         if value is None:
@@ -448,6 +478,14 @@ class Settings(BaseSettings):
             raise ValueError("reminder_days needs mail_server, or reminder_to = 'crm'")
         if self.reminder_days and to_crm and self.webhook_url is None:
             raise ValueError("reminder_to = 'crm' needs webhook_url")
+        return self
+
+    @model_validator(mode="after")
+    def _ozomm_is_whole(self) -> Self:
+        if (self.ozomm_central_url is None) != (self.ozomm_api_key_file is None):
+            raise ValueError("ozomm_central_url and ozomm_api_key_file belong together")
+        if self.ozomm_url is not None and (self.ozomm_file is not None or self.ozomm_central_url is not None):
+            raise ValueError("ozomm_url names another computer: ozomm_file and ozomm_central_url belong there")
         return self
 
     @model_validator(mode="after")

@@ -8,13 +8,17 @@ from server.handlers.admin.set_shop_filter import set_shop_filter
 from server.handlers.base import Handler
 from server.handlers.depot.check_for_updates import check_for_updates
 from server.handlers.depot.confirm_license_update import confirm_license_update
+from server.handlers.depot.extend_license import extend_license as depot_extend_license
 from server.handlers.depot.get_auto_update import get_auto_update
+from server.handlers.depot.get_extension import get_extension as depot_get_extension
 from server.handlers.depot.get_license_update import get_license_update
 from server.handlers.depot.get_license_updates import get_license_updates
 from server.handlers.depot.get_open_transfers import get_open_transfers
 from server.handlers.depot.get_ticket import get_ticket
 from server.handlers.depot.restore_license import restore_license
 from server.handlers.depot.return_license import return_license
+from server.handlers.ozomm.extend_license import extend_license
+from server.handlers.ozomm.get_extension import get_extension
 from server.handlers.sales.cancel_order import cancel_order
 from server.handlers.sales.create_order import create_order
 from server.handlers.sales.create_orders import create_orders
@@ -50,6 +54,12 @@ REGISTRY: Mapping[str, Mapping[str, Handler]] = {
         "CheckForUpdates": check_for_updates,
         "GetAutoUpdate": get_auto_update,
         "GetOpenTransfers": get_open_transfers,
+        "ExtendLicense": depot_extend_license,
+        "GetExtension": depot_get_extension,
+    },
+    "Ozomm": {
+        "ExtendLicense": extend_license,
+        "GetExtension": get_extension,
         "GetLicenseUpdates": get_license_updates,
     },
 }

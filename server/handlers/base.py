@@ -6,6 +6,7 @@ from typing import Any, Generic, TypeVar
 
 from licensing.bulk import Bulk
 from licensing.depot import Depot
+from licensing.extensions.engine import Extensions
 from licensing.losses import Losses
 from licensing.orders import Sales
 from licensing.pushing import Pushing
@@ -37,6 +38,7 @@ class Services:
     pushing: Pushing
     bulk: Bulk
     shop_filters: ShopFilters
+    extensions: Extensions
 
 
 Handler = Callable[[Call[Any], Services], Awaitable[Any]]

@@ -22,9 +22,7 @@ async def get_ticket(call: Call[depot.GetTicketRequest], services: Services) -> 
                     confirmed=x.confirmed,
                     free=x.free,
                     action=x.actions,
-                    expiration=None
-                    if x.expires_at is None
-                    else depot.LicenseExpiration(time=x.expires_at),
+                    expiration=None if x.expires_at is None else depot.LicenseExpiration(time=x.expires_at),
                 )
                 for x in overview.licenses
             ),

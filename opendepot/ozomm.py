@@ -1,0 +1,23 @@
+"""OZOMM, as an application uses it to extend licences that expire."""
+
+from typing import Any
+
+from opendepot.service import ServiceClient
+from soap.messages import ozomm
+
+
+class OzommClient(ServiceClient):
+    """Extends licences. `url` is the public URL of the server that OZOMM is served by, or the address of OZOMM."""
+
+    def __init__(self, url: str, **options: Any) -> None:
+        super().__init__(url, wsdl="v1/ozomm.wsdl", messages=ozomm, path="/v1/ozomm", headers={}, **options)
+
+    async def extend_license(self, request: ozomm.ExtendLicenseRequest) -> ozomm.Extension:
+        """Ask for an extension; the same transactionId with the same wishes acts once."""
+        answer: ozomm.ExtendLicenseAnswer = await self.call("ExtendLicense", request)
+        return answer.extension
+
+    async def get_extension(self, request: ozomm.GetExtensionRequest) -> ozomm.Extension:
+        """Ask what has become of an extension."""
+        answer: ozomm.GetExtensionAnswer = await self.call("GetExtension", request)
+        return answer.extension

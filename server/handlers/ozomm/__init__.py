@@ -1,0 +1,1 @@
+"""The operations of OZOMM, and of the Depot where it passes extensions on."""
