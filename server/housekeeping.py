@@ -18,7 +18,7 @@ from licensing.marketing.reminding import Reminding
 from observe import EventLog, Metrics
 from server.app import Application, Core, utc_now
 from server.outbox import Dispatcher
-from server.ozomm.running import RUN_SECONDS, ExtensionService
+from server.ozomm.running import RUN_SECONDS
 from server.settings import Settings
 from server.settings import ReminderTarget, Settings
 from storage.errors import StorageError
@@ -54,10 +54,9 @@ async def housekeeping(settings: Settings, core: Core, application: Application)
             reminders = Reminders(reminding(settings, core), core, events=events, metrics=application.metrics)
             works.append(("reminders", reminders.turn, REMIND_SECONDS))
         if settings.retention_days is not None:
-            sweeping = Sweeping(
-                core, application.extensions, days=settings.retention_days, events=events, metrics=application.metrics
-            )
+            sweeping = Sweeping(core, days=settings.retention_days, events=events, metrics=application.metrics)
             works.append(("retention", sweeping.turn, SWEEP_SECONDS))
+            works.append(("extension_retention", application.extensions.sweep, SWEEP_SECONDS))
         stop = asyncio.Event()
         tasks = [
             asyncio.create_task(repeated(name, turn, seconds=seconds, events=events, stop=stop))
@@ -180,18 +179,14 @@ class Reminders:
 class Sweeping:
     """Turns of the sweep of old personal data."""
 
-    def __init__(
-        self, core: Core, extensions: ExtensionService, *, days: int, events: EventLog, metrics: Metrics
-    ) -> None:
+    def __init__(self, core: Core, *, days: int, events: EventLog, metrics: Metrics) -> None:
         self._erasure = Erasure(storage=core.storage, vault=core.vault, clock=utc_now)
-        self._extensions = extensions
         self._days = days
         self._events = events
         self._metrics = metrics
 
     async def turn(self) -> None:
         """Erase what is old enough."""
-        await self._extensions.erase(days=self._days)
         count = await self._erasure.sweep(days=self._days)
         if count:
             self._metrics.orders_erased.inc(count)

@@ -82,9 +82,13 @@ class ExtensionService:
             if step not in {Step.DONE, Step.STUCK}:
                 self._metrics.extensions_open.labels(step.value).set(standing.get(step.value, 0))
 
-    async def erase(self, *, days: int) -> int:
-        """Erase what old extensions hold of people; how many. Raises storage's errors."""
-        return 0 if self._engine is None else await self._engine.erase(days=days)
+    async def sweep(self) -> None:
+        """Erase what old extensions hold of people. Raises storage's errors."""
+        days = self._settings.retention_days
+        if self._engine is not None and days is not None:
+            count = await self._engine.erase(days=days)
+            if count:
+                self._events.info("extensions_erased", extensions=count)
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:

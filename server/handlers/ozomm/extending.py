@@ -1,4 +1,4 @@
-"""What ExtendLicense and GetExtension have in common, at OZOMM's address and at the Depot's: their messages are alike."""
+"""ExtendLicense and GetExtension at OZOMM's address and at the Depot's: their messages are alike."""
 
 from types import ModuleType
 from typing import Any
