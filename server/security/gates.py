@@ -39,6 +39,8 @@ NO_SHOP = "address, credential and URL together name no active shop; tell the op
 
 _NO_REQUIREMENTS = Requirements()
 _CLOSED_WHEN_STALE = frozenset({Endpoint.SALES, Endpoint.ADMIN})
+_BY_TICKET = frozenset({Endpoint.DEPOT, Endpoint.OZOMM})
+"""Whose callers prove themselves by what is in the message."""
 
 
 def gate_a(*, content_type: str | None, content_encoding: str | None, declared: int | None, most: int) -> ContentType:
@@ -171,6 +173,8 @@ class Gates:
             administrator = await self._administrator(call)
             self._requirements[call.endpoint].require_role(administrator, received.operation.name)
             address = call.client.address
+            return received, Caller(identified_shop=None, identified_administrator=administrator, address=address)
+        if call.endpoint in _BY_TICKET and received.on_behalf_of is None:
             return received, Caller(identified_shop=None, identified_administrator=administrator.name, address=address)
         requirements = self._requirements.get(call.endpoint, _NO_REQUIREMENTS)
         shown = bool(call.authorization) and received.operation.name in requirements.identified
@@ -249,7 +253,7 @@ class Gates:
         state = self._filters.fresh() if call.endpoint in _CLOSED_WHEN_STALE else self._filters.last()
         decision = self._decided(state, call, caller.shop.name, "told")
         # Which addresses a shop's own servers have says nothing of its clients, so at Sales only denials are asked.
-        if decision.reason is Reason.DENY_RULE or (call.endpoint is Endpoint.DEPOT and not decision.allowed):
+        if decision.reason is Reason.DENY_RULE or (call.endpoint in _BY_TICKET and not decision.allowed):
             raise self._denied(state, call, caller.shop.name, None)
         return replace(caller, address=address, account=told.account)
 

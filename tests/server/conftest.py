@@ -58,6 +58,10 @@ async def start(folder: Path) -> AsyncIterator[Start]:
                 extra={"shop": shop.name},
             )
 
+        async def also(settings: Settings) -> None:
+            await stack.enter_async_context(serving(settings, log=io.StringIO()))
+
+        run.also = also  # type: ignore[attr-defined]
         yield run
 
 
