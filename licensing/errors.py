@@ -355,6 +355,8 @@ class CentralUnavailable(LicensingError):
 
     code = "CentralUnavailable"
     retry = True
+
+
 class CredentialExists(LicensingError):
     """A credential is registered already, with this shop or another."""
 

@@ -117,6 +117,7 @@ class Metrics:
         )
         self.crm_seconds = Histogram(
             "opendepot_crm_seconds", "Time until an answer.", ["source"], buckets=_SECONDS, registry=registry
+        )
         self.mail_suppressed = Counter(
             "opendepot_mail_suppressed",
             "Mail addresses that this process suppressed, by reason (unsubscribe, bounce).",

@@ -45,9 +45,9 @@ from server.filters.keeper import FilterKeeper
 from server.filters.shops import ShopFilters
 from server.handlers import handlers_of
 from server.handlers.base import Services
-from server.ozomm.running import ExtensionService
 from server.handlers.rights import REQUIRED
 from server.mail.unsubscribing import UNSUBSCRIBE_PATH, UnsubscribePages
+from server.ozomm.running import ExtensionService
 from server.security.gates import Gates, form_of
 from server.settings import Settings, read_secret
 from server.transport import Pages, SoapApplication

@@ -45,6 +45,8 @@ class ServiceName(StrEnum):
     SALES = "sales"
     DEPOT = "depot"
     OZOMM = "ozomm"
+
+
 class MailSecurity(StrEnum):
     """How the connection to the SMTP server is kept secret."""
 
@@ -287,6 +289,7 @@ class Settings(BaseSettings):
         default=None,
         description="File with the API key of OZOMM's shop at that server, which needs the rights order and "
         "extend-any.",
+    )
     mail_server: str | None = Field(
         default=None, description="The SMTP server that mails to customers are handed to. Left out: no mail is sent."
     )

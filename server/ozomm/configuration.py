@@ -209,13 +209,13 @@ class RuleSettings(_Strict):
 class OzommConfiguration(_Strict):
     """The whole file. `patience_seconds`: how long a caller waits for an answer before it is told to ask later.
 
-    `mail`: customers are told by mail, which the server that this file belongs to sends.
+    `mail`: customers are told by mail; left out: where `mail_server` is set.
     """
 
     sources: dict[str, Source] = Field(default_factory=dict)
     rules: tuple[RuleSettings, ...] = ()
     texts: dict[str, dict[str, str]] = Field(default_factory=dict)
-    mail: bool = False
+    mail: bool | None = None
     patience_seconds: float = Field(default=5.0, gt=0, le=40)
     lease_seconds: float = Field(default=120.0, gt=0)
     first_retry_seconds: float = Field(default=15.0, gt=0)

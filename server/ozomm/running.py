@@ -122,7 +122,7 @@ class ExtensionService:
                 told=self._asked,
             ).rules()
         mailer = None
-        if configuration.mail:
+        if settings.mail_server is not None if configuration.mail is None else configuration.mail:
             mailer = Mailer(vault=core.vault, clock=self._clock, random=self._random)
         return ExtensionEngine(
             storage=core.storage,

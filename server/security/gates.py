@@ -173,8 +173,6 @@ class Gates:
             administrator = await self._administrator(call)
             self._requirements[call.endpoint].require_role(administrator, received.operation.name)
             address = call.client.address
-            return received, Caller(identified_shop=None, identified_administrator=administrator, address=address)
-        if call.endpoint in _BY_TICKET and received.on_behalf_of is None:
             return received, Caller(identified_shop=None, identified_administrator=administrator.name, address=address)
         requirements = self._requirements.get(call.endpoint, _NO_REQUIREMENTS)
         shown = bool(call.authorization) and received.operation.name in requirements.identified
