@@ -41,6 +41,12 @@ class BodyTooSlow(RequestFault):
     """
 
 
+class CentralUnavailable(ServerFault):
+    """OZOMM and the licence central cannot reach each other. Send the same request again after a while; the
+    transactionId or the context makes that safe.
+    """
+
+
 class CertificateInvalid(RuleFault):
     """The certificate is unreadable, weak, expired, or no authority's where one is asked for. The message says
     which; make one with an ECDSA key on P-256 or an RSA key of 2048 bits.
@@ -136,6 +142,12 @@ class EnvelopeInvalid(RequestFault):
 class Erased(ConflictFault):
     """The transactionId was used before, and its answer was erased with the personal data. Take a new transactionId
     if this is a new order.
+    """
+
+
+class ExtensionUnknown(NotFoundFault):
+    """No extension of this ticket was asked for under this transactionId. Send ExtendLicense, or the transactionId
+    and the ticket that it was sent with.
     """
 
 
@@ -439,6 +451,7 @@ class VersionMismatch(RequestFault):
 BY_CODE: Mapping[str, type[FaultReceived]] = {
     "AddressDenied": AddressDenied,
     "BodyTooSlow": BodyTooSlow,
+    "CentralUnavailable": CentralUnavailable,
     "CertificateInvalid": CertificateInvalid,
     "ClientUnknown": ClientUnknown,
     "ContainerKindRefused": ContainerKindRefused,
@@ -458,6 +471,7 @@ BY_CODE: Mapping[str, type[FaultReceived]] = {
     "EncodingUnsupported": EncodingUnsupported,
     "EnvelopeInvalid": EnvelopeInvalid,
     "Erased": Erased,
+    "ExtensionUnknown": ExtensionUnknown,
     "FilterMoved": FilterMoved,
     "FilterUnconfirmed": FilterUnconfirmed,
     "FiltersStale": FiltersStale,

@@ -5,12 +5,15 @@ from typing import Any
 from opendepot.service import ServiceClient
 from soap.messages import ozomm
 
+REPEATABLE = frozenset({"ExtendLicense", "GetExtension"})
+"""Operations that act once, however often they are sent: the transactionId and the context make them so."""
+
 
 class OzommClient(ServiceClient):
     """Extends licences. `url` is the public URL of the server that OZOMM is served by, or the address of OZOMM."""
 
     def __init__(self, url: str, **options: Any) -> None:
-        super().__init__(url, wsdl="v1/ozomm.wsdl", messages=ozomm, path="/v1/ozomm", headers={}, **options)
+        super().__init__(url, wsdl="v1/ozomm.wsdl", messages=ozomm, path="/v1/ozomm", repeatable=REPEATABLE, **options)
 
     async def extend_license(self, request: ozomm.ExtendLicenseRequest) -> ozomm.Extension:
         """Ask for an extension; the same transactionId with the same wishes acts once."""

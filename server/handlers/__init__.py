@@ -54,13 +54,13 @@ REGISTRY: Mapping[str, Mapping[str, Handler]] = {
         "CheckForUpdates": check_for_updates,
         "GetAutoUpdate": get_auto_update,
         "GetOpenTransfers": get_open_transfers,
+        "GetLicenseUpdates": get_license_updates,
         "ExtendLicense": depot_extend_license,
         "GetExtension": depot_get_extension,
     },
     "Ozomm": {
         "ExtendLicense": extend_license,
         "GetExtension": get_extension,
-        "GetLicenseUpdates": get_license_updates,
     },
 }
 
