@@ -19,7 +19,6 @@ from observe import EventLog, Metrics
 from server.app import Application, Core, utc_now
 from server.outbox import Dispatcher
 from server.ozomm.running import RUN_SECONDS
-from server.settings import Settings
 from server.settings import ReminderTarget, Settings
 from storage.errors import StorageError
 
