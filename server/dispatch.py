@@ -15,7 +15,7 @@ from server.http.application import CutShort, Peer, Trouble
 from server.http.head import Head
 from server.security.callers import Caller, Calling
 from server.security.gates import Gates, gate_a
-from soap import Engine, Exchange, Received, Reply, Segments, SoapError, Stage, Version
+from soap import Addressing, Engine, Exchange, Received, Reply, Segments, SoapError, Stage, Version
 
 ResultT = TypeVar("ResultT")
 
@@ -97,6 +97,8 @@ class SoapExchange:
         self._reference = dispatcher.random(8).hex()
         self._started = dispatcher.monotonic()
         self._version = Version.SOAP11
+        self._addressing: Addressing | None = None
+        self._one_way = False
         self._operation = ""
         self._request_bytes = 0
         self._caller: Caller | None = None
@@ -200,12 +202,16 @@ class SoapExchange:
         if isinstance(error, SoapError) and error.version is not None:
             self._version = error.version
         self._stages.to(Stage.FAULTING)
-        reply = self._service.engine.fault(fault, version=self._version)
+        addressing = error.addressing if isinstance(error, SoapError) else None
+        reply = self._service.engine.fault(
+            fault, version=self._version, addressing=addressing or self._addressing, operation=self._operation
+        )
         self._outcome, self._status = fault.code, reply.status
         return Answer(
             status=reply.status,
             content_type=reply.content_type,
-            body=reply.whole,
+            # Whoever sends one-way waits for no envelope (Basic Profile 1.1, R2714); the status tells enough.
+            body=b"" if self._one_way else reply.whole,
             fields=CHALLENGE if isinstance(error, NotIdentified) else (),
         )
 
@@ -221,6 +227,7 @@ class SoapExchange:
             lambda: engine.open(body, content_type=fields.get("content-type"), soap_action=fields.get("soapaction")),
         )
         self._version, self._operation = received.version, received.operation.name
+        self._addressing, self._one_way = received.addressing, received.operation.one_way
         assert self._calling is not None  # noqa: S101  gate A has made it
         received, self._caller = await dispatcher.gates.admit(received, self._calling)
         stages.to(Stage.AUTHENTICATED)

@@ -355,8 +355,10 @@ def fault_for(error: BaseException, *, reference: str) -> Fault:
     """Give the fault that an error is answered with. What the table does not have is Internal, its text withheld."""
     path: str | None = None
     not_understood: tuple[tuple[str, str], ...] = ()
+    problem: tuple[str, str] | None = None
     match error:
         case SoapError():
+            problem = error.problem
             code, message, path, not_understood = error.code, error.message, error.path, error.not_understood
         case LicensingError():
             code, message, path = error.code, error.message, error.path
@@ -369,4 +371,12 @@ def fault_for(error: BaseException, *, reference: str) -> Fault:
     kind = CATALOGUE.get(code)
     if kind is None:
         code, kind, message, path = "Internal", CATALOGUE["Internal"], _INTERNAL, None
-    return Fault(code=code, kind=kind, message=message, reference=reference, path=path, not_understood=not_understood)
+    return Fault(
+        code=code,
+        kind=kind,
+        message=message,
+        reference=reference,
+        path=path,
+        not_understood=not_understood,
+        problem=problem,
+    )

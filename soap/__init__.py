@@ -10,6 +10,7 @@ normalise   what some clients send for "absent" (rule R10)
 validate    the compiled XSD, and a failure told by place and mend
 faults      one fault value, one writer per version, the engine's own refusals
 place       where in a message something stands
+addressing  what WS-Addressing asks of the answer
 exchange    the states of one exchange
 streaming   answers that are written item by item
 engine      a service, seen from the server
@@ -18,6 +19,7 @@ client      a service, seen from a client
 publish     the flattened WSDL
 """
 
+from soap.addressing import Addressing
 from soap.arriving import ArrivingAnswer
 from soap.client import ClientEngine, FaultReceived
 from soap.contract import Contract, load_contract
@@ -31,6 +33,7 @@ from soap.streaming import Segments, Streamed
 
 __all__ = [
     "ENGINE_FAULTS",
+    "Addressing",
     "AnswerInvalid",
     "ArrivingAnswer",
     "Blame",

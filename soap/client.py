@@ -3,6 +3,7 @@
 It reads the same contract as the server, validates what comes back, and is what the SDK stands on.
 """
 
+import re
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -18,6 +19,11 @@ from soap.names import XML_DECLARATION, Version
 from soap.place import local_name
 from soap.validate import Validator
 from xmlgate import Limits, XmlRefused, parse
+
+_ABOUT_HEADER = re.compile(
+    r"(?P<code>[A-Z][A-Za-z]+): (?P<message>.+) \(reference (?P<reference>[0-9a-f]+)\)", re.DOTALL
+)
+"""How a fault about a header block looks, which may have no detail (SOAP 1.1, section 4.4)."""
 
 ANSWER_LIMITS = Limits(max_bytes=16 * 1024 * 1024, elements=200_000)
 """What a client accepts from a server that it chose: an update file may be large."""
@@ -125,6 +131,9 @@ def _fault(fault: etree._Element, version: Version, namespace: str) -> FaultRece
         detail, text = fault.find(f"{{{version}}}Detail"), fault.findtext(f"{{{version}}}Reason/{{{version}}}Text")
     ours = () if detail is None else next(detail.iterchildren(f"{{{namespace}}}*"), ())
     found = {local_name(child): child.text or "" for child in ours}
+    in_text = None if detail is not None else _ABOUT_HEADER.fullmatch((text or "").strip())
+    if in_text is not None:
+        found = in_text.groupdict()
     return FaultReceived(
         code=found.get("code", ""),
         message=found.get("message", "") or (text or "").strip() or "the service answered with a fault",

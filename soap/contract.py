@@ -14,7 +14,10 @@ from soap.schema import ComplexType, Schema, read_schema
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Operation:
-    """One operation: what its Body element is called, and the types of request and answer."""
+    """One operation: what its Body element is called, and the types of request and answer.
+
+    A one-way operation has no answer: no tag, and a type without fields.
+    """
 
     name: str
     action: str
@@ -23,6 +26,14 @@ class Operation:
     request: ComplexType
     answer: ComplexType
     faults: frozenset[str]
+
+    @property
+    def one_way(self) -> bool:
+        """Whether nothing is answered (WSDL 1.1, section 2.4.1)."""
+        return not self.answer_tag
+
+
+_NOTHING = ComplexType(name="", fields=(), documentation="")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,8 +94,9 @@ def _operations(document: etree._Element, schema: Schema) -> dict[str, Operation
     operations: dict[str, Operation] = {}
     for node in document.iterfind(f"{{{WSDL}}}portType/{{{WSDL}}}operation"):
         name = str(node.get("name"))
-        request, answer = (_element(node, direction, messages) for direction in ("input", "output"))
-        if request != name or request not in schema.elements or answer not in schema.elements:
+        request = _element(node, "input", messages)
+        answer = "" if node.find(f"{{{WSDL}}}output") is None else _element(node, "output", messages)
+        if request != name or request not in schema.elements or (answer and answer not in schema.elements):
             raise ContractError(f"operation {name} is not document/literal wrapped")
         if name not in actions:
             raise ContractError(f"operation {name} is not in a SOAP 1.1 binding")
@@ -92,9 +104,9 @@ def _operations(document: etree._Element, schema: Schema) -> dict[str, Operation
             name=name,
             action=actions[name],
             request_tag=f"{{{schema.namespace}}}{request}",
-            answer_tag=f"{{{schema.namespace}}}{answer}",
+            answer_tag=f"{{{schema.namespace}}}{answer}" if answer else "",
             request=schema.elements[request],
-            answer=schema.elements[answer],
+            answer=schema.elements[answer] if answer else _NOTHING,
             faults=frozenset(str(fault.get("name")) for fault in node.iterfind(f"{{{WSDL}}}fault")),
         )
     return operations

@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 
 from lxml import etree
 
+from soap.addressing import FAULT_ACTION, MOST_REPEATED, SOAP_FAULT_ACTION, Addressing, action_of, read_addressing
 from soap.codec import ItemEncoders, compile_decoder, compile_encoder, compile_item_encoders
 from soap.contract import Contract, Operation
-from soap.envelope import ON_BEHALF_OF, read_content_type, read_envelope
+from soap.envelope import ON_BEHALF_OF, Envelope, read_content_type, read_envelope
 from soap.errors import ContractError, SoapError
-from soap.faults import Fault, render_fault
+from soap.faults import Blame, Fault, render_fault
 from soap.messages import header as header_messages
 from soap.messages.header import FrontClient
 from soap.names import XML_DECLARATION, Version
@@ -35,11 +36,15 @@ class Received:
     operation: Operation
     payload: etree._Element
     on_behalf_of: FrontClient | None
+    addressing: Addressing | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reply:
-    """Bytes to send back, with the HTTP status and Content-Type that belong to them."""
+    """Bytes to send back, with the HTTP status and Content-Type that belong to them.
+
+    Status 202 has neither: the request was taken, and nothing is said of it.
+    """
 
     status: int
     content_type: str
@@ -53,20 +58,31 @@ class Reply:
         return self.body
 
 
+_TAKEN = Reply(status=202, content_type="", body=b"")
+
+
 class _Frame(NamedTuple):
-    """What stands around an answer's content."""
+    """What stands around an answer's content; header blocks go between `envelope` and `body`, which are `start`."""
 
     content_type: str
     start: str
     end: str
+    envelope: str
+    body: str
+    action: str
 
 
-def _frame(operation: Operation, version: Version, namespace: str) -> _Frame:
+def _frame(operation: Operation, version: Version, namespace: str, service: str) -> _Frame:
     name = operation.answer_tag.rpartition("}")[2]
+    envelope = f'{XML_DECLARATION}<soap:Envelope xmlns:soap="{version}">'
+    body = f'<soap:Body><m:{name} xmlns:m="{namespace}">'
     return _Frame(
         content_type=version.content_type,
-        start=f'{XML_DECLARATION}<soap:Envelope xmlns:soap="{version}"><soap:Body><m:{name} xmlns:m="{namespace}">',
+        start=f"{envelope}{body}",
         end=f"</m:{name}></soap:Body></soap:Envelope>",
+        envelope=f"{envelope}<soap:Header>",
+        body=f"</soap:Header>{body}",
+        action=action_of(namespace, service, f"{operation.name}Response"),
     )
 
 
@@ -103,10 +119,13 @@ class Engine:
         self._by_tag: Mapping[str, Operation] = {operation.request_tag: operation for operation in operations}
         self._by_action: Mapping[str, Operation] = {operation.action: operation for operation in operations}
         self._decoders = {o.name: compile_decoder(o.request, messages) for o in operations}
-        self._encoders = {o.name: compile_encoder(o.answer, prefix="m") for o in operations}
+        self._encoders = {o.name: compile_encoder(o.answer, prefix="m") for o in operations if not o.one_way}
         self._item_encoders: dict[str, ItemEncoders] = {}
         self._frames = {
-            (o.name, version): _frame(o, version, contract.namespace) for o in operations for version in Version
+            (o.name, version): _frame(o, version, contract.namespace, contract.name)
+            for o in operations
+            if not o.one_way
+            for version in Version
         }
         ambiguous = [name for operation in operations for name in needless(operation.request)]
         if ambiguous:
@@ -120,6 +139,16 @@ class Engine:
         except XmlRefused as refused:
             raise SoapError(refused.code, refused.message, line=refused.line, version=kind.version) from refused
         envelope = read_envelope(root, kind)
+        addressing = read_addressing(envelope.addressing, envelope.version) if envelope.addressing else None
+        try:
+            return self._received(
+                envelope, kind.action if envelope.version is Version.SOAP12 else soap_action, addressing
+            )
+        except SoapError as refused:
+            refused.addressing = addressing
+            raise
+
+    def _received(self, envelope: Envelope, action: str | None, addressing: Addressing | None) -> Received:
         operation = self._by_tag.get(str(envelope.payload.tag))
         if operation is None:
             raise SoapError(
@@ -129,14 +158,15 @@ class Engine:
                 line=envelope.payload.sourceline,
                 version=envelope.version,
             )
-        self._check_action(
-            operation, kind.action if envelope.version is Version.SOAP12 else soap_action, envelope.version
-        )
+        self._check_action(operation, action, envelope.version)
+        if addressing is not None:
+            self._check_addressing(operation, action, addressing, envelope.version)
         return Received(
             version=envelope.version,
             operation=operation,
             payload=envelope.payload,
             on_behalf_of=self._front(envelope.blocks.get(ON_BEHALF_OF), envelope.version),
+            addressing=addressing,
         )
 
     def _limits_for(self, body: bytes, charset: str | None) -> Limits:
@@ -156,6 +186,21 @@ class Engine:
                 path=f"Envelope/Body/{operation.name}",
                 version=version,
             )
+
+    def _check_addressing(
+        self, operation: Operation, action: str | None, addressing: Addressing, version: Version
+    ) -> None:
+        """Hold wsa:Action to the operation and to the SOAPAction (SOAP Binding, sections 4.2 and 6.4.1.7)."""
+        names = {operation.action, action_of(self.contract.namespace, self.contract.name, f"{operation.name}Request")}
+        named, path = addressing.action or "", "Envelope/Header/Action"
+        if named not in names:
+            message = f"wsa:Action is not that of {operation.name}; send {operation.action}"
+            problem = ("ProblemAction", named[:MOST_REPEATED])
+            raise SoapError("ActionUnknown", message, path=path, version=version, problem=problem)
+        if (action or "").strip().strip('"') not in {"", named}:
+            message = "wsa:Action and the SOAPAction must be the same, or the SOAPAction empty"
+            problem = ("ProblemHeaderQName", "Action")
+            raise SoapError("AddressingMismatch", message, path=path, version=version, problem=problem)
 
     def _front(self, block: etree._Element | None, version: Version) -> FrontClient | None:
         if block is None:
@@ -186,17 +231,25 @@ class Engine:
             raise
 
     def encode(self, received: Received, answer: Any) -> Reply:
-        """Write an operation's answer in the version of the request.
+        """Write an operation's answer in the version of the request; none for a one-way operation or ReplyTo none.
 
         Raises ValueError for a text that XML cannot carry and for a time without a zone, and AssertionError when
         answers are validated (a setting, always on in tests) and this one is not valid.
         """
-        operation = received.operation
+        operation, addressing = received.operation, received.addressing
+        if operation.one_way:
+            return _TAKEN
         frame = self._frames[operation.name, received.version]
+        if addressing is None:
+            start = frame.start
+        elif addressing.reply.nowhere:
+            return _TAKEN
+        else:
+            start = f"{frame.envelope}{addressing.header(frame.action)}{frame.body}"
         if isinstance(answer, Streamed):
-            body = self._segments(operation, frame, answer)
+            body = self._segments(operation, frame._replace(start=start), answer)
             return Reply(status=200, content_type=frame.content_type, body=body)
-        out = [frame.start]
+        out = [start]
         self._encoders[operation.name](answer, out)
         out.append(frame.end)
         data = "".join(out).encode("utf-8")
@@ -232,11 +285,29 @@ class Engine:
         )
 
     def _check_answer(self, body: bytes, operation: Operation) -> None:
-        element = etree.fromstring(body)[0][0]
+        element = etree.fromstring(body)[-1][0]
         if not self._validator.valid(element):
             raise AssertionError(f"invalid answer: {self._validator.explain(element, operation.answer)}")
 
-    def fault(self, fault: Fault, *, version: Version) -> Reply:
-        """Write a fault."""
-        body = render_fault(fault, version=version, namespace=self.contract.namespace)
+    def fault(
+        self, fault: Fault, *, version: Version, addressing: Addressing | None = None, operation: str = ""
+    ) -> Reply:
+        """Write a fault; none when FaultTo, or else ReplyTo, is none.
+
+        `addressing` is that of the request, and `operation` the name of its operation, both where they are known.
+        """
+        header = ""
+        if addressing is not None:
+            if addressing.fault.nowhere:
+                return _TAKEN
+            header = addressing.header(self._fault_action(fault, operation), fault=True)
+        body = render_fault(fault, version=version, namespace=self.contract.namespace, header=header)
         return Reply(status=fault.status(version), content_type=version.content_type, body=body)
+
+    def _fault_action(self, fault: Fault, operation: str) -> str:
+        """Give the action of a fault: its own, or that of all that are SOAP's or WS-Addressing's."""
+        if fault.kind.subcodes:
+            return FAULT_ACTION
+        if not operation or fault.kind.blame in {Blame.VERSION, Blame.HEADER, Blame.ENCODING}:
+            return SOAP_FAULT_ACTION
+        return action_of(self.contract.namespace, self.contract.name, operation, "Fault", fault.kind.element)

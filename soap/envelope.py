@@ -8,7 +8,7 @@ from functools import lru_cache
 from lxml import etree
 
 from soap.errors import SoapError
-from soap.names import HEADER, MY_ROLES, Version
+from soap.names import HEADER, MY_ROLES, WSA, Version
 
 _PARAMETER = re.compile(r""";\s*(?P<name>[\w.+-]+)\s*=\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<token>[^;\s"]*))\s*""")
 ON_BEHALF_OF = f"{{{HEADER}}}OnBehalfOf"
@@ -16,6 +16,10 @@ ON_BEHALF_OF = f"{{{HEADER}}}OnBehalfOf"
 _ENVELOPES: Mapping[str, Version] = {f"{{{version}}}Envelope": version for version in Version}
 _HEADERS: Mapping[Version, str] = {version: f"{{{version}}}Header" for version in Version}
 _BODIES: Mapping[Version, str] = {version: f"{{{version}}}Body" for version in Version}
+
+_ADDRESSING = f"{{{WSA}}}"
+_BOOLEANS = frozenset({"0", "1", "false", "true"})
+_NO_ENCODING = "http://www.w3.org/2003/05/soap-envelope/encoding/none"
 
 MOST_NAMED = 10
 """How many header blocks a fault names as not understood."""
@@ -32,11 +36,15 @@ class ContentType:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Envelope:
-    """The parts of an envelope. `blocks` are the header blocks that this service understands, by tag."""
+    """The parts of an envelope. `blocks` are the header blocks that this service understands, by tag.
+
+    `addressing` are those of WS-Addressing that are for this service, each as often as it came.
+    """
 
     version: Version
     payload: etree._Element
     blocks: Mapping[str, etree._Element]
+    addressing: tuple[etree._Element, ...] = ()
 
 
 def read_content_type(header: str | None) -> ContentType:
@@ -70,7 +78,8 @@ _remembered_content_type = lru_cache(maxsize=256)(_read_content_type)
 def read_envelope(root: etree._Element, content_type: ContentType) -> Envelope:
     """Take an envelope apart, header blocks checked for mustUnderstand.
 
-    Raises SoapError VersionMismatch, ContentTypeMismatch, EnvelopeInvalid, HeaderInvalid or NotUnderstood.
+    Raises SoapError VersionMismatch, ContentTypeMismatch, EnvelopeInvalid, EncodingStyleUnknown, HeaderInvalid or
+    NotUnderstood.
     """
     version = _ENVELOPES.get(str(root.tag))
     if version is None:
@@ -104,10 +113,52 @@ def read_envelope(root: etree._Element, content_type: ContentType) -> Envelope:
             line=body.sourceline,
             version=version,
         )
-    return Envelope(version=version, payload=body[0], blocks=_understood(headers, version))
+    _check_encoding_style(root, body, version)
+    if not headers:
+        return Envelope(version=version, payload=body[0], blocks=_NO_BLOCKS)
+    addressing: list[etree._Element] = []
+    blocks = _understood(headers, version, addressing)
+    return Envelope(version=version, payload=body[0], blocks=blocks, addressing=tuple(addressing))
 
 
-def _understood(headers: list[etree._Element], version: Version) -> dict[str, etree._Element]:
+_NO_BLOCKS: Mapping[str, etree._Element] = {}
+
+
+def _check_encoding_style(root: etree._Element, body: etree._Element, version: Version) -> None:
+    """Refuse an encodingStyle where SOAP 1.2 (part 1, section 5.1.1) has none, and one that is not literal.
+
+    In SOAP 1.1 it may stand anywhere, and old clients write it around messages that are literal all the same.
+    """
+    name = f"{{{version}}}encodingStyle"
+    if version is Version.SOAP12:
+        for element in (root, body, *(part for part in root if part is not body)):
+            if element.get(name) is not None:
+                raise SoapError(
+                    "EnvelopeInvalid",
+                    "encodingStyle may not stand at Envelope, Header or Body",
+                    path=path_to(element, root),
+                    line=element.sourceline,
+                    version=version,
+                )
+    style = body[0].get(name)
+    if style is not None and style not in {"", _NO_ENCODING}:
+        raise SoapError(
+            "EncodingStyleUnknown",
+            "this service reads document/literal messages only, without encodingStyle (Delphi: ioDocument, ioLiteral)",
+            path="Envelope/Body",
+            line=body[0].sourceline,
+            version=version,
+        )
+
+
+def path_to(element: etree._Element, root: etree._Element) -> str:
+    """Give the path of the envelope's own parts."""
+    return "Envelope" if element is root else f"Envelope/{etree.QName(element).localname}"
+
+
+def _understood(
+    headers: list[etree._Element], version: Version, addressing: list[etree._Element]
+) -> dict[str, etree._Element]:
     """Pick the blocks that are for this service; rule R11 for ours, mustUnderstand for everybody's."""
     understood: dict[str, etree._Element] = {}
     ignored: list[etree._Element] = []
@@ -122,6 +173,9 @@ def _understood(headers: list[etree._Element], version: Version) -> dict[str, et
                     version=version,
                 )
             understood[str(block.tag)] = block
+        elif str(block.tag).startswith(_ADDRESSING):
+            if _role(block, version) in MY_ROLES:
+                addressing.append(block)
         elif _must_understand(block, version):
             ignored.append(block)
     if ignored:
@@ -143,6 +197,24 @@ def _names(blocks: list[etree._Element]) -> tuple[tuple[str, str], ...]:
 
 
 def _must_understand(block: etree._Element, version: Version) -> bool:
-    """Whether a block is for us and must be understood (SOAP 1.1 section 4.2.3, SOAP 1.2 part 1 section 5.2.3)."""
-    role = block.get(f"{{{version}}}{'actor' if version is Version.SOAP11 else 'role'}", "").strip()
-    return role in MY_ROLES and block.get(f"{{{version}}}mustUnderstand", "").strip() in {"1", "true"}
+    """Whether a block is for us and must be understood (SOAP 1.1 section 4.2.3, SOAP 1.2 part 1 section 5.2.3).
+
+    Raises SoapError EnvelopeInvalid for a mustUnderstand of SOAP 1.2 that is no boolean.
+    """
+    must = block.get(f"{{{version}}}mustUnderstand")
+    if must is None or _role(block, version) not in MY_ROLES:
+        return False
+    if version is Version.SOAP12 and must.strip() not in _BOOLEANS:
+        raise SoapError(
+            "EnvelopeInvalid",
+            "mustUnderstand is a boolean: true, false, 1 or 0",
+            path="Envelope/Header",
+            line=block.sourceline,
+            version=version,
+        )
+    return must.strip() in {"1", "true"}
+
+
+def _role(block: etree._Element, version: Version) -> str:
+    """Give whom a block is for (SOAP 1.1 section 4.2.2, SOAP 1.2 part 1 section 5.2.2)."""
+    return block.get(f"{{{version}}}{'actor' if version is Version.SOAP11 else 'role'}", "").strip()

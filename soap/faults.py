@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from soap.codec import escape
-from soap.names import XML, XML_DECLARATION, Version
+from soap.names import WSA, XML, XML_DECLARATION, Version
 
 
 class Blame(StrEnum):
@@ -15,9 +15,10 @@ class Blame(StrEnum):
     RECEIVER = "Receiver"
     VERSION = "VersionMismatch"
     HEADER = "MustUnderstand"
+    ENCODING = "DataEncodingUnknown"
 
 
-_SOAP11_CODES = {Blame.SENDER: "Client", Blame.RECEIVER: "Server"}
+_SOAP11_CODES = {Blame.SENDER: "Client", Blame.RECEIVER: "Server", Blame.ENCODING: "Client"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,7 +26,8 @@ class FaultKind:
     """What is fixed for a fault code: the detail element, whose fault it is, HTTP status, and what to do.
 
     `status` None: by the rules of the SOAP version. `retry`: the same message may succeed later. `about_header`: SOAP
-    1.1 (section 4.4) forbids a detail then. `meaning` and `mend` are for the reference of fault codes.
+    1.1 (section 4.4) forbids a detail then, so code and reference stand in the text. `subcodes` are those that
+    WS-Addressing gives, outer first. `meaning` and `mend` are for the reference of fault codes.
     """
 
     element: str
@@ -35,6 +37,7 @@ class FaultKind:
     status: int | None = None
     retry: bool = False
     about_header: bool = False
+    subcodes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,18 +50,22 @@ class Fault:
     reference: str
     path: str | None = None
     not_understood: tuple[tuple[str, str], ...] = ()
+    problem: tuple[str, str] | None = None
 
     def status(self, version: Version) -> int:
-        """Give the HTTP status: SOAP 1.1 sends 500 (section 6.2), SOAP 1.2 sends 400 for Sender (part 2, table 20)."""
+        """Give the HTTP status: SOAP 1.1 sends 500 (section 6.2), SOAP 1.2 sends 400 for Sender (part 2, table 20).
+
+        SOAP 1.1 has no DataEncodingUnknown.
+        """
         if self.kind.status is not None:
             return self.kind.status
         return 400 if version is Version.SOAP12 and self.kind.blame is Blame.SENDER else 500
 
 
-def render_fault(fault: Fault, *, version: Version, namespace: str) -> bytes:
-    """Write a fault message whose detail element is in the service's `namespace`."""
-    detail = _detail(fault, namespace)
-    return (_render_soap11 if version is Version.SOAP11 else _render_soap12)(fault, detail).encode("utf-8")
+def render_fault(fault: Fault, *, version: Version, namespace: str, header: str = "") -> bytes:
+    """Write a fault message whose detail element is in the service's `namespace`; `header` are blocks as text."""
+    render = _render_soap11 if version is Version.SOAP11 else _render_soap12
+    return render(fault, namespace, header).encode("utf-8")
 
 
 def _detail(fault: Fault, namespace: str) -> str:
@@ -70,27 +77,60 @@ def _detail(fault: Fault, namespace: str) -> str:
     )
 
 
-def _render_soap11(fault: Fault, detail: str) -> str:
-    code = _SOAP11_CODES.get(fault.kind.blame, fault.kind.blame.value)
-    body = "" if fault.kind.about_header else f"<detail>{detail}</detail>"
+def _problem(fault: Fault) -> str:
+    """Write what WS-Addressing tells beside its codes (SOAP Binding, section 6.3)."""
+    if fault.problem is None:
+        return ""
+    name, text = fault.problem
+    content = f"<wsa:Action>{escape(text)}</wsa:Action>" if name == "ProblemAction" else f"wsa:{escape(text)}"
+    return f'<wsa:{name} xmlns:wsa="{WSA}">{content}</wsa:{name}>'
+
+
+def _header(blocks: str) -> str:
+    return f"<soap:Header>{blocks}</soap:Header>" if blocks else ""
+
+
+def _render_soap11(fault: Fault, namespace: str, header: str) -> str:
+    kind = fault.kind
+    code = f"<faultcode>soap:{_SOAP11_CODES.get(kind.blame, kind.blame.value)}</faultcode>"
+    if kind.subcodes:
+        code = f'<faultcode xmlns:wsa="{WSA}">wsa:{kind.subcodes[-1]}</faultcode>'
+    if kind.about_header:
+        problem = _problem(fault)
+        if problem:
+            header += f'<wsa:FaultDetail xmlns:wsa="{WSA}">{problem}</wsa:FaultDetail>'
+        text, detail = f"{fault.code}: {fault.message} (reference {fault.reference})", ""
+    else:
+        text, detail = fault.message, f"<detail>{_detail(fault, namespace)}</detail>"
     return (
-        f'{XML_DECLARATION}<soap:Envelope xmlns:soap="{Version.SOAP11}"><soap:Body><soap:Fault>'
-        f'<faultcode>soap:{code}</faultcode><faultstring xml:lang="en">{escape(fault.message)}</faultstring>{body}'
+        f'{XML_DECLARATION}<soap:Envelope xmlns:soap="{Version.SOAP11}">{_header(header)}<soap:Body><soap:Fault>'
+        f'{code}<faultstring xml:lang="en">{escape(text)}</faultstring>{detail}'
         "</soap:Fault></soap:Body></soap:Envelope>"
     )
 
 
-def _render_soap12(fault: Fault, detail: str) -> str:
+def _subcode(names: tuple[str, ...]) -> str:
+    """Nest subcodes, outer first (SOAP 1.2 part 1 section 5.4.1.3)."""
+    if not names:
+        return ""
+    return f"<soap:Subcode><soap:Value>{names[0]}</soap:Value>{_subcode(names[1:])}</soap:Subcode>"
+
+
+def _render_soap12(fault: Fault, namespace: str, header: str) -> str:
     blocks = "".join(_not_understood(namespace, local) for namespace, local in fault.not_understood if namespace)
     if fault.kind.blame is Blame.VERSION:
         blocks = "<soap:Upgrade>" + "".join(_supported(version) for version in (Version.SOAP12, Version.SOAP11))
         blocks += "</soap:Upgrade>"
-    header = f"<soap:Header>{blocks}</soap:Header>" if blocks else ""
+    if fault.kind.subcodes:
+        subcode, space = _subcode(tuple(f"c:{name}" for name in fault.kind.subcodes)), WSA
+    else:
+        subcode, space = _subcode((f"c:{fault.code}",)), namespace
     return (
-        f'{XML_DECLARATION}<soap:Envelope xmlns:soap="{Version.SOAP12}">{header}<soap:Body>'
-        f"<soap:Fault><soap:Code><soap:Value>soap:{fault.kind.blame}</soap:Value></soap:Code>"
-        f'<soap:Reason><soap:Text xml:lang="en">{escape(fault.message)}</soap:Text></soap:Reason>'
-        f"<soap:Detail>{detail}</soap:Detail></soap:Fault></soap:Body></soap:Envelope>"
+        f'{XML_DECLARATION}<soap:Envelope xmlns:soap="{Version.SOAP12}">{_header(header + blocks)}<soap:Body>'
+        f'<soap:Fault><soap:Code xmlns:c="{space}"><soap:Value>soap:{fault.kind.blame}</soap:Value>{subcode}'
+        f'</soap:Code><soap:Reason><soap:Text xml:lang="en">{escape(fault.message)}</soap:Text></soap:Reason>'
+        f"<soap:Detail>{_detail(fault, namespace)}{_problem(fault)}</soap:Detail>"
+        "</soap:Fault></soap:Body></soap:Envelope>"
     )
 
 
@@ -181,6 +221,61 @@ ENGINE_FAULTS: Mapping[str, FaultKind] = {
         about_header=True,
         meaning="A header block with mustUnderstand is not known here.",
         mend="Leave it out, or drop mustUnderstand.",
+    ),
+    "EncodingStyleUnknown": FaultKind(
+        element="RequestFault",
+        blame=Blame.ENCODING,
+        meaning="The message is encoded by rules (encodingStyle), not literal.",
+        mend="Send document/literal, as the WSDL says; in Delphi set ioDocument and ioLiteral.",
+    ),
+    "AddressingRequired": FaultKind(
+        element="RequestFault",
+        about_header=True,
+        subcodes=("MessageAddressingHeaderRequired",),
+        meaning="A header block that WS-Addressing requires is missing.",
+        mend="Send wsa:Action and wsa:MessageID, or nothing of WS-Addressing.",
+    ),
+    "AddressingRepeated": FaultKind(
+        element="RequestFault",
+        about_header=True,
+        subcodes=("InvalidAddressingHeader", "InvalidCardinality"),
+        meaning="A header block of WS-Addressing stands more than once.",
+        mend="Send it once.",
+    ),
+    "AddressingNoAddress": FaultKind(
+        element="RequestFault",
+        about_header=True,
+        subcodes=("InvalidAddressingHeader", "MissingAddressInEPR"),
+        meaning="An endpoint reference of WS-Addressing has no address.",
+        mend="Give it one wsa:Address.",
+    ),
+    "AddressingNotAnonymous": FaultKind(
+        element="RequestFault",
+        about_header=True,
+        subcodes=("InvalidAddressingHeader", "OnlyAnonymousAddressSupported"),
+        meaning="ReplyTo or FaultTo asks for an answer at another address.",
+        mend="Use the anonymous address, or none for no answer, or leave the block out.",
+    ),
+    "AddressingTooLarge": FaultKind(
+        element="RequestFault",
+        about_header=True,
+        subcodes=("InvalidAddressingHeader",),
+        meaning="What the answer must repeat of WS-Addressing is too large.",
+        mend="Send a shorter MessageID and fewer reference parameters.",
+    ),
+    "AddressingMismatch": FaultKind(
+        element="RequestFault",
+        about_header=True,
+        subcodes=("InvalidAddressingHeader", "ActionMismatch"),
+        meaning="wsa:Action and the SOAPAction differ.",
+        mend="Send the same in both, or an empty SOAPAction.",
+    ),
+    "ActionUnknown": FaultKind(
+        element="RequestFault",
+        about_header=True,
+        subcodes=("ActionNotSupported",),
+        meaning="wsa:Action is not that of the operation in the Body.",
+        mend="Send the soapAction that the WSDL gives the operation.",
     ),
     "OperationUnknown": FaultKind(
         element="RequestFault",

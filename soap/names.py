@@ -9,6 +9,8 @@ XMIME = "http://www.w3.org/2005/05/xmlmime"
 WSDL = "http://schemas.xmlsoap.org/wsdl/"
 WSDL_SOAP11 = "http://schemas.xmlsoap.org/wsdl/soap/"
 WSDL_SOAP12 = "http://schemas.xmlsoap.org/wsdl/soap12/"
+WSA = "http://www.w3.org/2005/08/addressing"
+"""Namespace of WS-Addressing 1.0 (Core, section 1.2)."""
 HEADER = "urn:opendepot:header:1"
 """Namespace of the header blocks of all services (rule R11)."""
 

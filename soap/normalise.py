@@ -11,11 +11,12 @@ message that needs this never validates before; the engine therefore asks only a
 
 from lxml import etree
 
-from soap.names import XSI
+from soap.names import XSI, Version
 from soap.schema import ComplexType, Field
 
 _NIL = f"{{{XSI}}}nil"
 _XSI_PREFIX = f"{{{XSI}}}"
+_STYLES = tuple(f"{{{version}}}encodingStyle" for version in Version)
 
 
 def normalise(payload: etree._Element, type_: ComplexType) -> bool:
@@ -23,6 +24,9 @@ def normalise(payload: etree._Element, type_: ComplexType) -> bool:
     changed = _says_not_nil(payload) or (_is_nil(payload) and _is_empty(payload))
     if changed:
         del payload.attrib[_NIL]
+    for name in _STYLES:
+        # What the envelope's reader lets pass says "literal".
+        changed = payload.attrib.pop(name, None) is not None or changed
     return _normalise_children(payload, type_) or changed
 
 

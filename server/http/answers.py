@@ -12,6 +12,8 @@ PLAIN = "text/plain; charset=utf-8"
 class Answer:
     """What is sent back: whole bytes with their length, or pieces as they become ready, in the chunked coding.
 
+    No content type is told where it is ''.
+
     When pieces end in an exception, the connection is cut, so that nobody takes what came for the whole.
     """
 
@@ -57,7 +59,8 @@ def render_head(answer: Answer, *, date: bytes, keep_alive: bool, minor: int) ->
 
 @lru_cache(maxsize=256)
 def _start(status: int, content_type: str, fields: tuple[tuple[str, str], ...]) -> bytes:
-    lines = [f"HTTP/1.1 {status} {phrase(status)}", f"content-type: {content_type}"]
+    lines = [f"HTTP/1.1 {status} {phrase(status)}"]
+    lines += [f"content-type: {content_type}"] if content_type else []
     lines += [f"{name}: {value}" for name, value in fields]
     if any("\r" in line or "\n" in line for line in lines):
         raise ValueError("a line end in an answer's field")

@@ -150,6 +150,7 @@ def fault_of() -> Callable[[SoapError], Fault]:
             reference="0123456789abcdef",
             path=error.path,
             not_understood=error.not_understood,
+            problem=error.problem,
         )
 
     return make

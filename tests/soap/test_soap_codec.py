@@ -84,7 +84,9 @@ def test_any_answer_arrives_as_the_equal_message(service: Any, data: st.DataObje
     for operation, answers in service.answers.items():
         message = data.draw(answers)
         for version, client in service.clients.items():
-            received = SimpleNamespace(operation=service.contract.operations[operation], version=version)
+            received = SimpleNamespace(
+                operation=service.contract.operations[operation], version=version, addressing=None
+            )
             reply = service.engine.encode(received, message)
             assert (reply.status, reply.content_type) == (200, version.content_type)
             assert client.answer(operation, content_type=reply.content_type, body=reply.body) == message

@@ -52,6 +52,10 @@ def test_a_fault_of_soap12_has_code_reason_and_typed_detail() -> None:
 
     assert [child.tag for child in fault] == [f"{S12}Code", f"{S12}Reason", f"{S12}Detail"]
     assert fault.findtext(f"{S12}Code/{S12}Value") == "soap:Sender"
+    subcode = fault.find(f"{S12}Code/{S12}Subcode/{S12}Value")
+    assert subcode is not None
+    prefix, _, code = str(subcode.text).partition(":")
+    assert (subcode.nsmap[prefix], code) == (NAMESPACE, "Case")
     text = fault.find(f"{S12}Reason/{S12}Text")
     assert text is not None
     assert (text.text, text.get("{http://www.w3.org/XML/1998/namespace}lang")) == (FAULT.message, "en")
@@ -73,6 +77,7 @@ def test_path_and_retry_follow_the_case(version: Version) -> None:
         (Blame.RECEIVER, "soap:Server", "soap:Receiver"),
         (Blame.VERSION, "soap:VersionMismatch", "soap:VersionMismatch"),
         (Blame.HEADER, "soap:MustUnderstand", "soap:MustUnderstand"),
+        (Blame.ENCODING, "soap:Client", "soap:DataEncodingUnknown"),
     ],
 )
 def test_blame_has_the_name_of_the_version(blame: Blame, soap11: str, soap12: str) -> None:
@@ -105,7 +110,8 @@ def test_a_fault_about_a_header_block_has_no_detail_in_soap11() -> None:
     fault = replace(FAULT, kind=replace(KIND, about_header=True))
 
     assert _rendered(fault, Version.SOAP11).find(".//detail") is None
-    assert _rendered(fault, Version.SOAP11).findtext(".//faultstring") == FAULT.message
+    text = f"Case: {FAULT.message} (reference ref-1)"
+    assert _rendered(fault, Version.SOAP11).findtext(".//faultstring") == text
     assert _rendered(fault, Version.SOAP12).find(f".//{S12}Detail") is not None
 
 
@@ -166,7 +172,7 @@ def test_every_fault_of_the_engine_is_explained_and_never_worth_a_retry(code: st
     kind = ENGINE_FAULTS[code]
 
     assert kind.element == "RequestFault"
-    assert kind.blame in (Blame.SENDER, Blame.VERSION, Blame.HEADER)
+    assert kind.blame in (Blame.SENDER, Blame.VERSION, Blame.HEADER, Blame.ENCODING)
     assert kind.retry is False
     assert kind.meaning.endswith(".")
     assert kind.mend.endswith(".")
