@@ -215,7 +215,9 @@ def test_any_broken_message_is_a_message_or_a_refusal(service: Any, fault_of: An
 def test_any_broken_answer_is_a_message_a_fault_or_said_to_be_invalid(service: Any, data: st.DataObject) -> None:
     operation = data.draw(st.sampled_from(sorted(service.answers)))
     version = data.draw(st.sampled_from(Version))
-    received = type("Received", (), {"operation": service.contract.operations[operation], "version": version})
+    received = type(
+        "Received", (), {"operation": service.contract.operations[operation], "version": version, "addressing": None}
+    )
     reply = service.engine.encode(received, data.draw(service.answers[operation]))
     body = data.draw(st.just(reply.body).flatmap(_broken) | st.binary(max_size=100))
     content_type = data.draw(st.just(version.content_type) | CONTENT_TYPES)
