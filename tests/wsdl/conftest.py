@@ -13,7 +13,7 @@ from lxml import etree
 
 import wsdl
 from soap import ClientEngine, Contract, Engine, Reply, Version, flattened_wsdl, load_contract
-from soap.names import XML, XSD
+from soap.names import WSA, XML, XSD
 from soap.schema import ComplexType, SimpleType
 from xmlgate import Limits
 
@@ -119,8 +119,9 @@ def _soap11(fault: etree._Element) -> etree._Element | None:
     names = [child.tag for child in fault]
     assert names in (["faultcode", "faultstring"], ["faultcode", "faultstring", "detail"])
     prefix, _, local = str(fault[0].text).partition(":")
-    assert fault.nsmap[prefix] == Version.SOAP11
-    assert local in {"Client", "Server", "VersionMismatch", "MustUnderstand"}
+    assert fault[0].nsmap[prefix] in {Version.SOAP11, WSA}
+    if fault[0].nsmap[prefix] == Version.SOAP11:
+        assert local in {"Client", "Server", "VersionMismatch", "MustUnderstand"}
     assert fault[1].text
     assert not len(fault[0])
     assert not len(fault[1])
@@ -132,16 +133,25 @@ def _soap11(fault: etree._Element) -> etree._Element | None:
 
 def _soap12(fault: etree._Element, s: str) -> etree._Element:
     assert [child.tag for child in fault] == [f"{s}Code", f"{s}Reason", f"{s}Detail"]
-    (value,) = fault[0]
+    value, subcode = fault[0]
     prefix, _, local = str(value.text).partition(":")
     assert value.tag == f"{s}Value"
     assert value.nsmap[prefix] == Version.SOAP12
-    assert local in {"Sender", "Receiver", "VersionMismatch", "MustUnderstand"}
+    assert local in {"Sender", "Receiver", "VersionMismatch", "MustUnderstand", "DataEncodingUnknown"}
+    _subcodes(subcode, s)
     (text,) = fault[1]
     assert (text.tag, dict(text.attrib)) == (f"{s}Text", {f"{{{XML}}}lang": "en"})
     assert text.text
     (entry,) = fault[2]
     return entry
+
+
+def _subcodes(subcode: etree._Element, s: str) -> None:
+    assert subcode.tag == f"{s}Subcode"
+    assert [child.tag for child in subcode] in ([f"{s}Value"], [f"{s}Value", f"{s}Subcode"])
+    assert str(subcode[0].text).partition(":")[0] in subcode.nsmap
+    for inner in subcode[1:]:
+        _subcodes(inner, s)
 
 
 def _header(header: etree._Element | None, version: Version, s: str) -> None:
