@@ -29,9 +29,43 @@ class ServerFault(FaultReceived):
     """The server could not carry it out."""
 
 
+class ActionUnknown(RequestFault):
+    """wsa:Action is not that of the operation in the Body. Send the soapAction that the WSDL gives the operation."""
+
+
 class AddressDenied(AccessFault):
     """This address may not use the service. Why is in the log, under the reference. Call from an address that was
     agreed upon, or tell the operator the reference.
+    """
+
+
+class AddressingMismatch(RequestFault):
+    """wsa:Action and the SOAPAction differ. Send the same in both, or an empty SOAPAction."""
+
+
+class AddressingNoAddress(RequestFault):
+    """An endpoint reference of WS-Addressing has no address. Give it one wsa:Address."""
+
+
+class AddressingNotAnonymous(RequestFault):
+    """ReplyTo or FaultTo asks for an answer at another address. Use the anonymous address, or none for no answer, or
+    leave the block out.
+    """
+
+
+class AddressingRepeated(RequestFault):
+    """A header block of WS-Addressing stands more than once. Send it once."""
+
+
+class AddressingRequired(RequestFault):
+    """A header block that WS-Addressing requires is missing. Send wsa:Action and wsa:MessageID, or nothing of
+    WS-Addressing.
+    """
+
+
+class AddressingTooLarge(RequestFault):
+    """What the answer must repeat of WS-Addressing is too large. Send a shorter MessageID and fewer reference
+    parameters.
     """
 
 
@@ -126,6 +160,12 @@ class DedicatedElsewhere(RuleFault):
 class DtdForbidden(RequestFault):
     """The message has a DTD, which SOAP forbids. Send XML 1.0 without DTD and processing instructions, as UTF-8 or
     UTF-16.
+    """
+
+
+class EncodingStyleUnknown(RequestFault):
+    """The message is encoded by rules (encodingStyle), not literal. Send document/literal, as the WSDL says; in
+    Delphi set ioDocument and ioLiteral.
     """
 
 
@@ -449,7 +489,14 @@ class VersionMismatch(RequestFault):
 
 
 BY_CODE: Mapping[str, type[FaultReceived]] = {
+    "ActionUnknown": ActionUnknown,
     "AddressDenied": AddressDenied,
+    "AddressingMismatch": AddressingMismatch,
+    "AddressingNoAddress": AddressingNoAddress,
+    "AddressingNotAnonymous": AddressingNotAnonymous,
+    "AddressingRepeated": AddressingRepeated,
+    "AddressingRequired": AddressingRequired,
+    "AddressingTooLarge": AddressingTooLarge,
     "BodyTooSlow": BodyTooSlow,
     "CentralUnavailable": CentralUnavailable,
     "CertificateInvalid": CertificateInvalid,
@@ -468,6 +515,7 @@ BY_CODE: Mapping[str, type[FaultReceived]] = {
     "DeadlinePassed": DeadlinePassed,
     "DedicatedElsewhere": DedicatedElsewhere,
     "DtdForbidden": DtdForbidden,
+    "EncodingStyleUnknown": EncodingStyleUnknown,
     "EncodingUnsupported": EncodingUnsupported,
     "EnvelopeInvalid": EnvelopeInvalid,
     "Erased": Erased,
