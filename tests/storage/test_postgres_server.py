@@ -22,6 +22,7 @@ from storage.commands import (
 )
 from storage.errors import (
     ConstraintRefused,
+    DiskFull,
     LocationInvalid,
     StorageBusy,
     StorageCorrupt,
@@ -149,7 +150,7 @@ async def test_a_rule_that_is_only_checked_at_commit_refuses_one_order_and_leave
 @pytest.mark.parametrize(
     "case",
     [
-        ("53100", StorageUnavailable, StorageUnavailable),
+        ("53100", DiskFull, DiskFull),
         ("23514", ConstraintRefused, Placed),
         ("P0001", StorageError, Placed),
     ],

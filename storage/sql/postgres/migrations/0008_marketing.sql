@@ -10,7 +10,7 @@ CREATE TABLE mail_consents (
 -- Which addresses get no mail, and why.
 CREATE TABLE mail_suppressions (
     lookup BYTEA NOT NULL,
-    reason TEXT NOT NULL CHECK (reason IN ('unsubscribe', 'complaint', 'bounce')),
+    reason TEXT COLLATE "C" NOT NULL CHECK (reason IN ('unsubscribe', 'complaint', 'bounce')),
     at     BIGINT NOT NULL,
     source TEXT NOT NULL,
     PRIMARY KEY (lookup, reason)
@@ -36,7 +36,7 @@ CREATE TABLE campaigns (
 -- What became of offers. A row for each, not a sum, so that nobody waits for anybody, and nothing is counted twice.
 CREATE TABLE offer_events (
     campaign   TEXT COLLATE "C" NOT NULL,
-    fate       TEXT NOT NULL CHECK (fate IN ('shown', 'mailed', 'taken')),
+    fate       TEXT COLLATE "C" NOT NULL CHECK (fate IN ('shown', 'mailed', 'taken')),
     subject    TEXT COLLATE "C" NOT NULL,
     license_id TEXT COLLATE "C" NOT NULL,
     at         BIGINT NOT NULL,
