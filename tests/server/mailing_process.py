@@ -1,4 +1,7 @@
-"""A process that sends mails until it is killed: `python mailing_process.py DATABASE PORT AUTHORITIES OWNER`."""
+"""A process that sends mails until it is killed: `python mailing_process.py DATABASE PORT AUTHORITIES OWNER [hold]`.
+
+With `hold` it says `settling` when a mail was taken, and goes no further.
+"""
 
 import asyncio
 import random
@@ -6,6 +9,7 @@ import ssl
 import sys
 from datetime import UTC, datetime
 from email.headerregistry import Address
+from typing import Any
 
 from smtp_receiver import PASSWORD, USER
 
@@ -17,15 +21,34 @@ from server.mail.templates import MailTemplates
 from server.outbox import Backoff, Dispatcher
 from server.outbox.mail import MailChannel, SmtpServer
 from server.settings import MailSecurity
-from storage import open_storage
+from storage import Storage, open_storage
+from storage.outbox import SettleDelivered
 
 
 def now() -> datetime:
     return datetime.now(UTC)
 
 
-async def main(database: str, port: str, authorities: str, owner: str) -> None:
-    storage = await open_storage(database)
+class Holding:
+    """A storage that waits for ever before it hears that a mail was taken."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._storage, name)
+
+    async def execute(self, command: Any) -> Any:
+        if isinstance(command, SettleDelivered):
+            print("settling", flush=True)
+            await asyncio.Event().wait()
+        return await self._storage.execute(command)
+
+
+async def main(database: str, port: str, authorities: str, owner: str, *hold: str) -> None:
+    storage: Any = await open_storage(database)
+    if hold:
+        storage = Holding(storage)
     vault = Vault(pepper=bytes(32), sealing_key=bytes(32), random=random.Random(1).randbytes)
     book = AddressBook(storage=storage, vault=vault, clock=now)
     events, metrics = EventLog(sys.stdout, format=LogFormat.JSON, clock=now), Metrics(version="1")
@@ -38,7 +61,7 @@ async def main(database: str, port: str, authorities: str, owner: str) -> None:
             user=USER,
             password=PASSWORD,
             return_path="bounces@example.com",
-            seconds=0.7,
+            seconds=0.5,
         ),
         composer=Composer(
             sender=Address("Example Ltd", addr_spec="licences@example.com"),

@@ -354,41 +354,58 @@ async def test_an_internationalised_domain_is_written_in_ascii(world):
     assert world.receiver.arrived[0].recipients == ["a@xn--bcher-kva.example"]
 
 
-async def test_a_process_killed_after_the_server_took_the_mail_sends_it_again_under_the_same_id(world, tmp_path):
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", ["before it is sent", "before it is taken", "before the outbox hears of it"])
+async def test_a_mail_of_a_process_that_is_killed_is_sent_under_the_same_id_and_never_lost(world, tmp_path, moment):
     world.now = datetime.now(UTC)
     await world.write()
-    hold = asyncio.Event()
+    hold, reached = asyncio.Event(), asyncio.Event()
 
-    async def held(_):
-        await hold.wait()
-        return "250 taken"
+    def holding(name, answer):
+        async def held(_):
+            reached.set()
+            await hold.wait()
+            return answer
 
-    world.receiver.data = held
+        if moment == name:
+            setattr(world.receiver, "rcpt" if name == "before it is sent" else "data", held)
 
-    async def process(owner):
+    holding("before it is sent", "250 ok")
+    holding("before it is taken", "250 taken")
+
+    async def process(owner, *more):
         script = Path(__file__).with_name("mailing_process.py")
         return await asyncio.create_subprocess_exec(
             sys.executable, str(script), str(tmp_path / "depot.db"), str(world.receiver.port), str(world.authorities),
-            owner,
+            owner, *more, stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
 
-    killed = await process("first")
-    await world.receiver.count(1)
-    killed.kill()  # the server has the whole mail; the outbox has not heard of it
+    if moment == "before the outbox hears of it":
+        killed = await process("first", "hold")
+        async with asyncio.timeout(20):
+            assert await killed.stdout.readline() == b"settling\n"
+        assert world.receiver.refused == 0
+    else:
+        killed = await process("first")
+        async with asyncio.timeout(20):
+            await reached.wait()
+    killed.kill()
     await killed.wait()
+    before = len(world.receiver.arrived)
+    assert before == (0 if moment == "before it is sent" else 1)
     hold.set()
     assert len(await world.waiting()) == 1
     second = await process("second")
     try:
-        await world.receiver.count(2)
+        await world.receiver.count(before + 1)
         async with asyncio.timeout(20):
             while await world.waiting():  # noqa: ASYNC110  another process changes it
                 await asyncio.sleep(0.02)
     finally:
         second.kill()
         await second.wait()
-    ids = {mail.message["Message-ID"] for mail in world.receiver.arrived}
-    assert len(ids) == 1
+    assert len(world.receiver.arrived) == before + 1
+    assert len({mail.message["Message-ID"] for mail in world.receiver.arrived}) == 1
 
 
 async def test_two_dispatchers_send_each_mail_once(world, tmp_path):
