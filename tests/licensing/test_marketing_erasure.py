@@ -8,11 +8,11 @@ import pytest
 from licensing.catalogue import Catalogue
 from licensing.erasure import Erasure
 from licensing.errors import AddressInvalid, TokenInvalid
-from licensing.marketing.addresses import AddressBook, read_address
+from licensing.marketing.addresses import AddressBook, read_address, wishes_of
 from licensing.orders import Customer, OrderLine, OrderRequest, Sales
 from licensing.vault import Vault
 from storage import open_storage
-from storage.marketing import Suppression
+from storage.marketing import AddressView, Consent, Suppression, SuppressionRow
 
 NOW = datetime(2027, 1, 2, tzinfo=UTC)
 
@@ -96,6 +96,16 @@ async def test_a_token_is_good_for_its_address_and_no_other_server(world):
     for wrong in (stranger.token("a@example.org"), "", "é", token[:-1], token + "="):
         with pytest.raises(TokenInvalid):
             world.book.read_token(wrong)
+
+
+@pytest.mark.parametrize("reason", list(Suppression))
+def test_where_consent_and_suppression_are_both_known_the_suppression_wins(reason):
+    consent = Consent(lookup=b"A", sealed=b"", given_at=NOW, source="shop", recorded_by="cli")
+    row = SuppressionRow(lookup=b"A", reason=reason, at=NOW - timedelta(days=9), source="x")
+    wishes = wishes_of(AddressView(consent=consent, suppressions=(row,)))
+    assert (wishes.offers, wishes.reachable) == (False, reason is not Suppression.BOUNCE)
+    assert wishes_of(AddressView(consent=consent, suppressions=())).offers
+    assert not wishes_of(AddressView(consent=None, suppressions=())).offers
 
 
 @pytest.mark.parametrize(
