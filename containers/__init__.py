@@ -7,6 +7,7 @@ The words are in `model`, frozen: `Entry` and `State`, `Step`, `SignedStep`, `Up
 - A step, made once: `render_step`, `parse_step`, `sign_step`, `read_signed_step`, `verify_step` (`steps`).
 - Files: `render_update`, `read_update` (`updates`), `render_context`, `read_context` (`contexts`), `render_poll`,
   `read_poll` (`polls`).
+- Data of licences, protected, hidden and secret: `blocks`.
 - Who signs: `FirmSecurityBox`, `SoftwareBox` (`box`); who is believed: `load_trust` (`certificates`).
 - Who is who: `software_serial`, `kind_of` (`serials`).
 - The other end: `Container`, `ImportResult` (`container`), on `importing` (the rules, pure), `memory` (what it

@@ -1,5 +1,6 @@
 """The reference container, made of software: one file, crash-safe (transfer protocol, sections 2 and 4)."""
 
+import hmac
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -10,13 +11,14 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_der_private_key
 
+from containers.blocks import HIDDEN, PROTECTED, SECRET, Fields, decrypt_block, unpack_fields
 from containers.canonical import firm_code as firm_code_text
 from containers.canonical import moment, whole_second
 from containers.certificates import load_trust
 from containers.contexts import render_context
 from containers.importing import import_steps
 from containers.memory import NONCE_BYTES, FirmMemory, Memory, recall, write_down
-from containers.model import ContainerError, Context, Counter, Entry, Poll, State
+from containers.model import ContainerError, Context, Counter, Entry, Options, Poll, State
 from containers.polls import render_poll
 from containers.serials import kind_of, software_serial
 from containers.signatures import public_key_der, sign_raw
@@ -173,6 +175,34 @@ class Container:
         """Return what the container holds of a firm code."""
         return self._recall().of(firm_code).state
 
+    def fields(self, firm_code: int, license_id: str, *, kind: str) -> Fields:
+        """Return the protected or hidden data of a licence by number; nothing of one that has none, or is not here.
+
+        Raises ContainerError `DataSecret` for secret data, which never leaves the container, and `DataUnreadable`.
+        """
+        if kind == SECRET:
+            raise ContainerError("DataSecret", "secret data never leaves the container; let it answer a challenge")
+        return self._fields(firm_code, license_id, kind)
+
+    def answer(self, firm_code: int, license_id: str, *, number: int, challenge: bytes) -> bytes:
+        """Return HMAC-SHA256 of a challenge by a field of a licence's secret data: 32 bytes that only it can give.
+
+        Raises ContainerError `DataMissing` when there is no such field, and `DataUnreadable`.
+        """
+        secret = self._fields(firm_code, license_id, SECRET).get(number)
+        if secret is None:
+            raise ContainerError("DataMissing", "the container holds no such secret data; ask the vendor")
+        return hmac.digest(secret, challenge, "sha256")
+
+    def _fields(self, firm_code: int, license_id: str, kind: str) -> Fields:
+        memory = self._recall().of(firm_code)
+        options = next((entry.options for entry in memory.state if entry.license_id == license_id), Options())
+        digest = {PROTECTED: options.protected_data, HIDDEN: options.hidden_data, SECRET: options.secret_data}[kind]
+        if digest is None:
+            return {}
+        block = memory.blocks[digest]
+        return unpack_fields(block if kind == PROTECTED else decrypt_block(block, kind=kind, key=self._key))
+
     def firm_codes(self) -> tuple[int, ...]:
         """Return the firm codes that the container was used with, sorted."""
         return tuple(sorted(self._recall().firms))
@@ -247,6 +277,12 @@ def _describe_firm(firm_code: int, firm: FirmMemory) -> dict[str, Any]:
     }
 
 
+def _shown(value: object, name: str) -> object:
+    if isinstance(value, datetime):
+        return moment(value, name)
+    return value.hex() if isinstance(value, bytes) else value
+
+
 def _describe_entry(entry: Entry) -> dict[str, Any]:
     options = {}
     for name in entry.options.__dataclass_fields__:
@@ -254,7 +290,7 @@ def _describe_entry(entry: Entry) -> dict[str, Any]:
         if value is not None:
             head, *rest = name.split("_")
             camel = head + "".join(word.title() for word in rest)
-            options[camel] = moment(value, camel) if isinstance(value, datetime) else value
+            options[camel] = _shown(value, camel)
     return {
         "licenseId": entry.license_id,
         "generation": entry.generation,

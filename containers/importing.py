@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from cryptography import x509
 
+from containers.blocks import block_digest
 from containers.memory import FirmMemory
 from containers.model import ContainerError, SignedStep, Step, StepKind, Update
 from containers.states import apply_step, state_digest
@@ -33,7 +34,8 @@ def import_steps(
     that no trusted vendor signed, `StepConflict` for a step that differs from the one applied at its counter,
     `RestoredCopy` for a step made against a context that this container never exported, `StepMissing` for a step whose
     predecessor is missing, `DigestWrong` for a step that does not fit the state or lead to the state it says,
-    `ContainerFull` when the state after the whole file does not fit in.
+    `DataMissing` for a licence whose data is neither in the step nor in the container, `ContainerFull` when the state
+    after the whole file does not fit in.
     """
     if update.serial != serial:
         raise ContainerError("SerialWrong", "the update is for another container; import it there")
@@ -88,8 +90,13 @@ def _applied(memory: FirmMemory, signed: SignedStep) -> FirmMemory:
         raise ContainerError(
             "DigestWrong", "the update does not lead to the state it says; export a context and ask again"
         )
+    known = {**memory.blocks, **{block_digest(block): block for block in step.blocks}}
+    named = {digest for entry in state for digest in entry.options.blocks()}
+    if not named <= known.keys():
+        raise ContainerError("DataMissing", "the update lacks data of a licence; ask the vendor for a new one")
     return replace(
         memory,
+        blocks={digest: known[digest] for digest in sorted(named)},
         counter=step.to_counter,
         base=step.to_counter if step.kind is StepKind.RESET else memory.base,
         state=state,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from containers.blocks import block_digest
 from containers.canonical import moment
 from containers.model import START, ContainerError, Counter, Seen, SignedStep, State
 from containers.states import parse_state, render_state
@@ -23,7 +24,8 @@ class FirmMemory:
     """What a container remembers of one firm code.
 
     `base` is the counter of the last reset. `applied` holds SHA-256 of each step applied, by the counter it led to.
-    `nonces` are those of all exports, one after the other, 16 bytes each, so that export e has the e-th.
+    `nonces` are those of all exports, one after the other, 16 bytes each, so that export e has the e-th. `blocks` holds
+    the data that the licences name, by digest.
     """
 
     counter: Counter = START
@@ -32,6 +34,7 @@ class FirmMemory:
     last_step: SignedStep | None = None
     applied: Mapping[Counter, bytes] = field(default_factory=dict)
     nonces: bytes = b""
+    blocks: Mapping[bytes, bytes] = field(default_factory=dict)
 
     @property
     def exports(self) -> int:
@@ -117,6 +120,7 @@ def _firm_text(firm: FirmMemory) -> dict[str, object]:
         "lastStep": None if firm.last_step is None else firm.last_step.data.decode(),
         "applied": [[*counter, _base64(digest)] for counter, digest in sorted(firm.applied.items())],
         "nonces": _base64(firm.nonces),
+        **({"blocks": [_base64(block) for _, block in sorted(firm.blocks.items())]} if firm.blocks else {}),
     }
 
 
@@ -129,6 +133,7 @@ def _firm(part: Mapping[str, Any]) -> FirmMemory:
         last_step=None if last_step is None else read_signed_step(last_step.encode()),
         applied={Counter(epoch, number): b64decode(digest) for epoch, number, digest in part["applied"]},
         nonces=b64decode(part["nonces"]),
+        blocks={block_digest(block): block for block in map(b64decode, part.get("blocks", ()))},
     )
 
 

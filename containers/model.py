@@ -29,7 +29,10 @@ class StepKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Options:
-    """What a licence grants, as absolute values (design section 5); None: not set."""
+    """What a licence grants, as absolute values (design section 5); None: not set.
+
+    `protected_data`, `hidden_data`, `secret_data`: the digests of blocks (`containers.blocks`).
+    """
 
     activation_time: datetime | None = None
     expiration_time: datetime | None = None
@@ -42,6 +45,14 @@ class Options:
     customer_information: str | None = None
     checkpoint_days: int | None = None
     checkpoint_time: datetime | None = None
+    protected_data: bytes | None = None
+    hidden_data: bytes | None = None
+    secret_data: bytes | None = None
+
+    def blocks(self) -> tuple[bytes, ...]:
+        """The digests of the blocks that belong to the licence."""
+        found = (self.protected_data, self.hidden_data, self.secret_data)
+        return tuple(digest for digest in found if digest is not None)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,7 +80,10 @@ class Seen:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Step:
-    """One change of a container's vendor state, signed once (transfer protocol, section 1)."""
+    """One change of a container's vendor state, signed once (transfer protocol, section 1).
+
+    `blocks`: the data that the entries of `put` name and the container may lack, sorted by digest.
+    """
 
     serial: str
     firm_code: int
@@ -82,6 +96,7 @@ class Step:
     issued: datetime
     put: tuple[Entry, ...]
     remove: tuple[str, ...]
+    blocks: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,7 +10,7 @@ from operator import attrgetter
 
 from lxml import etree
 
-from containers.canonical import INT, LONG, UNSIGNED, XMLNS, moment, number, small_text, text, wrong
+from containers.canonical import INT, LONG, UNSIGNED, XMLNS, moment, number, octets, small_text, text, wrong
 from containers.model import Entry, Options, State, Step, StepKind
 from containers.reading import UPDATE_LIMITS, local_name, read_tree, require_canonical
 
@@ -156,6 +156,7 @@ def _options(options: Options) -> Iterator[str]:
         name = "customerInformation"
         yield f"<{name}>{small_text(options.customer_information, name)}</{name}>"
     yield from _checkpoint(options)
+    yield from _data(options)
 
 
 def _checkpoint(options: Options) -> Iterator[str]:
@@ -166,6 +167,15 @@ def _checkpoint(options: Options) -> Iterator[str]:
         yield f"<checkpointTime>{moment(options.checkpoint_time, 'checkpointTime')}</checkpointTime>"
 
 
+def _data(options: Options) -> Iterator[str]:
+    if options.protected_data is not None:
+        yield f"<protectedData>{octets(options.protected_data, 'protectedData', length=32)}</protectedData>"
+    if options.hidden_data is not None:
+        yield f"<hiddenData>{octets(options.hidden_data, 'hiddenData', length=32)}</hiddenData>"
+    if options.secret_data is not None:
+        yield f"<secretData>{octets(options.secret_data, 'secretData', length=32)}</secretData>"
+
+
 def _options_of(element: etree._Element) -> Options:
     found = {local_name(child): child for child in element}
 
@@ -174,6 +184,9 @@ def _options_of(element: etree._Element) -> Options:
 
     def whole(name: str) -> int | None:
         return int(content(found[name])) if name in found else None
+
+    def digest(name: str) -> bytes | None:
+        return octets_of(found[name]) if name in found else None
 
     def words(name: str) -> str | None:
         return content(found[name]) if name in found else None
@@ -190,4 +203,7 @@ def _options_of(element: etree._Element) -> Options:
         customer_information=words("customerInformation"),
         checkpoint_days=whole("checkpointDays"),
         checkpoint_time=time("checkpointTime"),
+        protected_data=digest("protectedData"),
+        hidden_data=digest("hiddenData"),
+        secret_data=digest("secretData"),
     )

@@ -4,10 +4,12 @@ import hashlib
 import re
 from base64 import b64decode
 from collections.abc import Sequence
+from itertools import pairwise
 
 from cryptography import x509
 from lxml import etree
 
+from containers.blocks import block_digest
 from containers.box import FirmSecurityBox
 from containers.canonical import LONG, XMLNS, firm_code, moment, number, octets, serial, text, wrong
 from containers.certificates import firm_certificate_key
@@ -37,11 +39,12 @@ def render_step(step: Step) -> bytes:
     """Return the canonical `<step>`, with its namespace: the content that is reserved and signed.
 
     Raises ContainerError `ValueWrong` for values that a file cannot hold, for counters that do not rise, for changes
-    that are not sorted or contradict each other, and for a reset that removes.
+    that are not sorted or contradict each other, for blocks that no licence names, and for a reset that removes.
     """
     _check(step)
     put = "".join(license_element("put", entry) for entry in step.put)
     remove = "".join(f"<remove>{text(license_id, 'remove')}</remove>" for license_id in step.remove)
+    blocks = "".join(f"<block>{octets(block, 'block')}</block>" for block in step.blocks)
     return (
         f'{_STEP_ALONE} Id="{step_id(step)}"><serial>{serial(step.serial)}</serial>'
         f"<firmCode>{firm_code(step.firm_code)}</firmCode><kind>{step.kind.value}</kind>"
@@ -49,7 +52,7 @@ def render_step(step: Step) -> bytes:
         f"<digestBefore>{octets(step.digest_before, 'digestBefore', length=32)}</digestBefore>"
         f"<digestAfter>{octets(step.digest_after, 'digestAfter', length=32)}</digestAfter>"
         f"<seen>{seen_content(step.seen)}</seen><issued>{moment(step.issued, 'issued')}</issued>"
-        f"<changes>{put}{remove}</changes></step>"
+        f"<changes>{put}{remove}{blocks}</changes></step>"
     ).encode()
 
 
@@ -163,6 +166,7 @@ def _step_of(element: etree._Element) -> Step:
     container, firm, kind, start, end, before, after, seen, issued, changes = element
     export, nonce = seen
     put = [child for child in changes if str(child.tag).endswith("}put")]
+    remove = [child for child in changes if str(child.tag).endswith("}remove")]
     return Step(
         serial=content(container),
         firm_code=int(content(firm)),
@@ -174,7 +178,8 @@ def _step_of(element: etree._Element) -> Step:
         seen=Seen(export=int(content(export)), nonce=octets_of(nonce)),
         issued=moment_of(issued),
         put=tuple(entry_of(child) for child in put),
-        remove=tuple(content(child) for child in changes[len(put) :]),
+        remove=tuple(content(child) for child in remove),
+        blocks=tuple(octets_of(child) for child in changes[len(put) + len(remove) :]),
     )
 
 
@@ -186,6 +191,11 @@ def _check(step: Step) -> None:
         raise wrong("remove", "of licences that the same step does not put")
     if step.kind is StepKind.RESET and step.remove:
         raise wrong("remove", "left out of a reset, which is the whole state")
+    digests = [block_digest(block) for block in step.blocks]
+    if any(first >= second for first, second in pairwise(digests)):
+        raise wrong("block", "sorted by digest, each once")
+    if not set(digests) <= {digest for entry in step.put for digest in entry.options.blocks()}:
+        raise wrong("block", "one that a licence of the same step names")
     if step.to_counter <= step.from_counter:
         raise wrong("to", "a higher counter than from")
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from licensing.allowances import WITHOUT_RULES, Allowances
 from licensing.collecting import parse_rules, rule_field
 from licensing.credentials import new_key
+from licensing.data import NO_DATA, OPTIONS, Data, shown_data, with_data
 from licensing.errors import (
     AdministratorUnknown,
     Contended,
@@ -64,9 +65,10 @@ class Catalogue:
         options: tuple[str, ...] = (),
         allowances: Allowances = WITHOUT_RULES,
         rules: tuple[str, ...] = (),
+        data: Data = NO_DATA,
         actor: str = "cli",
     ) -> Item:
-        """Add an article; `options` and `rules` as `name=value`.
+        """Add an article; `options` and `rules` as `name=value`, `data` is kept sealed.
 
         Raises NameInvalid, NameTaken, OptionInvalid, RuleInvalid.
         """
@@ -79,7 +81,7 @@ class Catalogue:
             item_number=item_number,
             firm_code=firm_code,
             product_code=product_code,
-            options=parse_options(options),
+            options=with_data(parse_options(options), data, vault=self._vault),
             rules=json.dumps({**parse_rules(rules), **allowances.rules()}, sort_keys=True),
             active=True,
             created_at=now,
@@ -104,9 +106,12 @@ class Catalogue:
         rules: tuple[str, ...] = (),
         without: tuple[str, ...] = (),
         active: bool | None = None,
+        data: Data = NO_DATA,
         actor: str = "cli",
     ) -> Item:
         """Change an article for what is ordered from now on; `without` names options and rules that go.
+
+        `data` comes beside the fields that are there, or in their place.
 
         Raises ItemUnknown, OptionInvalid, RuleInvalid, Contended.
         """
@@ -116,11 +121,15 @@ class Catalogue:
         found_rules = {**json.loads(before.rules), **parse_rules(rules)}
         item = replace(
             before,
-            options=json.dumps({x: y for x, y in found_options.items() if x not in gone}, sort_keys=True),
+            options=with_data(
+                json.dumps({x: y for x, y in found_options.items() if x not in gone}, sort_keys=True),
+                data,
+                vault=self._vault,
+            ),
             rules=json.dumps({x: y for x, y in found_rules.items() if x not in gone}, sort_keys=True),
             active=before.active if active is None else active,
         )
-        names = [pair.partition("=")[0] for pair in (*options, *rules)]
+        names = [*(pair.partition("=")[0] for pair in (*options, *rules)), *(f"{kind}Data" for kind in data)]
         details = {"set": names, "without": [*without], "active": item.active}
         audit = AuditRow(
             at=self._clock(), actor=actor, action="ChangeItem", subject=item_number, details=json.dumps(details)
@@ -128,6 +137,10 @@ class Catalogue:
         if not await self._storage.execute(ChangeItem(before=before, item=item, audit=audit)):
             raise Contended("somebody else changed this item at the same time; look at it and change it again")
         return item
+
+    def data_of(self, item: Item) -> tuple[str, ...]:
+        """Say which fields of data an article has, never what they hold."""
+        return shown_data(item.options, vault=self._vault)
 
     async def list_items(self) -> tuple[Item, ...]:
         """Give all items in the order of their numbers."""
@@ -227,6 +240,8 @@ def _check_credential_name(name: str, *, what: str) -> None:
 
 def _field(name: str) -> str:
     """Give the field of an option or a rule."""
+    if name in OPTIONS:
+        return OPTIONS[name]
     try:
         return rule_field(name)
     except RuleInvalid:

@@ -127,7 +127,7 @@ class Depot:
         """Decide and write, again until nothing has moved in between."""
         read = asked.context
         for _ in range(MOST_TRIES):
-            view = await self._storage.query(query)
+            view = await self._carrier.view(query, public_key=read.public_key)
             if view.transfer is not None:
                 steps = file_steps(view.steps, after=view.transfer.from_counter, to=view.transfer.to_counter)
                 return UpdateAnswer(state="Done", update=await self._carrier.file(read, steps))
@@ -221,7 +221,7 @@ class Depot:
         context = await self._carrier.read(receipt, path="receipt")
         query = _query(context)
         for _ in range(MOST_TRIES):
-            view = await self._storage.query(query)
+            view = await self._carrier.view(query, public_key=context.public_key)
             met = await self._met(context, view, query)
             if isinstance(met, LoadTransfer):
                 query = met

@@ -68,7 +68,7 @@ class Losses:
         text = normalise_ticket(ticket)
         query = _query(serial, firm_code, ticket_lookup=self._vault.index("ticket", text))
         for _ in range(MOST_TRIES):
-            view = await self._storage.query(query)
+            view = await self._carrier.view(query)
             if view.ticket is None:
                 raise TicketUnknown(
                     "there is no such ticket; compare it symbol by symbol with the order's", path="ticket"
@@ -132,7 +132,7 @@ class Losses:
             raise ContainerUnknown("the context is of another container or firm code; export one there", path="context")
         for _ in range(MOST_TRIES):
             query = replace(_query(serial, firm_code), context_counter=read.counter, export=read.export)
-            view = await self._storage.query(query)
+            view = await self._carrier.view(query)
             container = _known(view)
             if container.mark not in {Mark.MARKED, Mark.HEALING}:
                 raise ContainerNotMarked(f"the container is {container.mark}, not marked; there is nothing to accept")
@@ -201,7 +201,7 @@ class Losses:
         self, serial: str, firm_code: int, *, actor: str, reason: str, approval: Approval | None = None
     ) -> None:
         for _ in range(MOST_TRIES):
-            view = await self._storage.query(_query(serial, firm_code))
+            view = await self._carrier.view(_query(serial, firm_code))
             if await self._lose(_known(view), view, actor=actor, reason=reason, approval=approval):
                 return
             if approval is not None:

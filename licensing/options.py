@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from containers import Options
+from licensing.data import without_data
 from licensing.errors import OptionInvalid
 
 _TIMES = ("activation_time", "expiration_time", "maintenance_start", "maintenance_end")
@@ -180,8 +181,8 @@ def expiration_of(options: str) -> datetime | None:
 
 
 def licence_options(options: str) -> Options:
-    """Give a licence's options as the container format has them."""
-    found = json.loads(options)
+    """Give a licence's options as the container format has them, without data, which is made for each container."""
+    found = without_data(json.loads(options))
     times = {field: datetime.fromisoformat(found[field]) for field in _TIMES if field in found}
     return Options(**{**found, **times})
 

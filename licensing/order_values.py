@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from licensing.data import DataField
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Customer:
@@ -24,6 +26,7 @@ class OrderLine:
     quantity: int
     extends_license_id: str | None = None
     container_serial: str | None = None
+    data: tuple[DataField, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,8 +78,9 @@ def values_of(request: OrderRequest) -> Mapping[str, Any]:
     if request.original_ticket is None:
         del values["original_ticket"]
     for line in values["lines"]:
-        for later in ("extends_license_id", "container_serial"):
-            if line[later] is None:
+        line["data"] = [[field.kind, field.number, field.value.hex()] for field in line["data"]]
+        for later in ("extends_license_id", "container_serial", "data"):
+            if not line[later]:
                 del line[later]
     return values
 

@@ -10,6 +10,7 @@ from typing import Any
 from licensing.announcing import Announcer
 from licensing.answers import Answers
 from licensing.collecting import check_same_container, check_serial, rules_of_licence
+from licensing.data import data_of_fields, with_data
 from licensing.errors import (
     Contended,
     ItemUnknown,
@@ -192,7 +193,8 @@ class Sales:
             created_at=now,
         )
         lines, changes = [], []
-        for number, (line, item, family) in enumerate(zip(request.lines, items, families, strict=True), start=1):
+        for number, (line, plain_item, family) in enumerate(zip(request.lines, items, families, strict=True), start=1):
+            item = self._with_data(plain_item, line, path=f"orderLine[{number}]")
             made = _license(order, license_ids[number - 1], number=number, line=line, item=item)
             if family is not None:
                 check_same_container(
@@ -278,6 +280,13 @@ class Sales:
             return ()
         number = None if request.customer is None else request.customer.customer_number
         return self._announcer.order_placed(shop=shop, order=order, licenses=licenses, customer_number=number)
+
+    def _with_data(self, item: Item, line: OrderLine, *, path: str) -> Item:
+        """Give the item as the line has it, with the data that the line brings. Raises OptionInvalid."""
+        if not line.data:
+            return item
+        data = data_of_fields(line.data, path=path)
+        return replace(item, options=with_data(item.options, data, vault=self._vault))
 
     def _new_ticket(self, ticket_id: str, now: datetime) -> tuple[Ticket, str]:
         text = new_ticket(self._random)

@@ -127,7 +127,7 @@ class Pushing:
         return poll
 
     async def _view(self, serial: str, firm_code: int) -> TransferView:
-        return await self._storage.query(
+        return await self._carrier.view(
             LoadTransfer(serial=serial, firm_code=firm_code, context_counter=_START, export=0)
         )
 

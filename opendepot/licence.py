@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from containers import Container, Entry
+from containers.blocks import HIDDEN, PROTECTED, Fields
 
 HELD, NOT_HELD, NOT_YET, EXPIRED, NO_FEATURE = "Held", "NotHeld", "NotYetActive", "Expired", "FeatureMissing"
 OUT_OF_MAINTENANCE = "MaintenanceOver"
@@ -35,6 +36,41 @@ class Licence:
         self._product_code = product_code
         self._clock = clock or (lambda: datetime.now(UTC))
 
+    def protected(self) -> Fields:
+        """Give the protected data of the licence by number, as the vendor set it; nothing where there is none.
+
+        Raises LookupError when the container holds no licence of the product, and `containers.ContainerError`.
+        """
+        return self._container.fields(self._firm_code, self._license_id(), kind=PROTECTED)
+
+    def hidden(self) -> Fields:
+        """Give the hidden data, which only this container can read. Raises what `protected` raises."""
+        return self._container.fields(self._firm_code, self._license_id(), kind=HIDDEN)
+
+    def answer(self, number: int, challenge: bytes) -> bytes:
+        """Let a field of the secret data answer: HMAC-SHA256 of the challenge, 32 bytes.
+
+        Whoever knows the field can judge the answer, such as a server of the vendor; the field itself is never read
+        out. Raises what `protected` raises.
+        """
+        return self._container.answer(self._firm_code, self._license_id(), number=number, challenge=challenge)
+
+    def _license_id(self) -> str:
+        """Give the licence of the product that is valid, else any of the product."""
+        entries = self._entries()
+        if not entries:
+            raise LookupError(f"the container holds no licence of product {self._product_code}; collect one first")
+        now = self._now()
+        valid = [x for x in entries if _judged(x, now=now, feature=None, released=None).valid]
+        return (valid or entries)[0].license_id
+
+    def _entries(self) -> list[Entry]:
+        listing = self._container.listing(self._firm_code)
+        return [entry for entry in listing if entry.product_code == self._product_code]
+
+    def _now(self) -> datetime:
+        return max(self._clock(), self._container.certified_time or datetime.min.replace(tzinfo=UTC))
+
     def check(self, *, feature: int | None = None, released: datetime | None = None) -> Check:
         """Judge the licence now: the best of those that the container holds of the product.
 
@@ -43,10 +79,7 @@ class Licence:
         the latest time that a vendor has signed is not believed. Raises `containers.ContainerError` when the
         container cannot be read.
         """
-        now = max(self._clock(), self._container.certified_time or datetime.min.replace(tzinfo=UTC))
-        entries = [
-            entry for entry in self._container.listing(self._firm_code) if entry.product_code == self._product_code
-        ]
+        now, entries = self._now(), self._entries()
         checks = [_judged(entry, now=now, feature=feature, released=released) for entry in entries]
         valid = [check for check in checks if check.valid]
         if valid:

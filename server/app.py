@@ -180,6 +180,7 @@ async def opened_core(
             journal=None if settings.journal is None else Journal(settings.journal),
             changed=watcher.nudge,
             announcer=announcer,
+            vault=vault,
         )
         selling = Sales(
             storage=storage,

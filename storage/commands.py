@@ -587,7 +587,7 @@ class TransferView:
     `at_context`: the kept step that ends at the context's counter. `transfer`: the request under `key`, when it acted
     before. `ticket`: None when unknown or not asked for. `licenses`: every licence that the ticket holds (of any firm
     code) or that has a placement here (of this firm code), by creation. `placements`: those in this container, of this
-    firm code.
+    firm code. `blocks`: left empty here; who has the keys puts there the data of licences for this container.
     """
 
     container: ContainerRow | None
@@ -603,6 +603,7 @@ class TransferView:
     placements: tuple[Placement, ...]
     blocked: bool = False
     allowances: tuple[Allowance, ...] = ()
+    blocks: Mapping[str, Mapping[str, bytes]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

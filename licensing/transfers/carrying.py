@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from cryptography.x509 import Certificate
@@ -21,11 +21,13 @@ from containers import (
 )
 from licensing.alarms import Alarms
 from licensing.announcing import Announcer
-from licensing.errors import ContainerUnregistered, ContextRefused
+from licensing.data import DATA_MARK, blocks_for
+from licensing.errors import ContainerUnregistered, ContextRefused, VaultError
 from licensing.transfers.journal import Journal
 from licensing.transfers.planning import Plan
+from licensing.vault import Vault
 from storage import Storage
-from storage.commands import ApplyTransfer, Moved, StoreSigned, TransferView
+from storage.commands import ApplyTransfer, LoadTransfer, Moved, StoreSigned, TransferView
 from storage.outbox import OutboxMessage
 from storage.records import Approval, AuditRow, ContainerRow, ContextRow, Counter, Mark, StepRow, TransferRow
 
@@ -39,7 +41,7 @@ class Carrier:
     """Storage, box and clock, as transfers use them.
 
     `trust`: the roots by which this vendor's steps are known; `changed` is called after every write; `announcer` tells
-    others of collections.
+    others of collections; `vault` opens the data of licences.
     """
 
     storage: Storage
@@ -50,6 +52,26 @@ class Carrier:
     journal: Journal | None = None
     changed: Callable[[], None] | None = None
     announcer: Announcer | None = None
+    vault: Vault | None = None
+
+    async def view(self, query: LoadTransfer, *, public_key: bytes | None = None) -> TransferView:
+        """Load what a transfer is decided by, the data of licences made into blocks for the container.
+
+        `public_key`: the container's, where it may not be known yet. Raises VaultError, and storage's errors.
+        """
+        view = await self.storage.query(query)
+        key = view.container.public_key if view.container is not None else public_key
+        if key is None or not any(DATA_MARK in use.license.options for use in view.licenses):
+            return view
+        if self.vault is None:
+            raise VaultError("the data of a licence cannot be opened: the keys are not here")
+        blocks = {
+            use.license.license_id: blocks_for(
+                use.license.options, license_id=use.license.license_id, public_key=key, vault=self.vault
+            )
+            for use in view.licenses
+        }
+        return replace(view, blocks=blocks)
 
     async def read(self, data: bytes, *, path: str) -> Context:
         """Read a context file and require that its serial is proved by its key.

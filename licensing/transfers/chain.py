@@ -1,9 +1,10 @@
 """What a chain holds: the state at each of its points, what is occupied, and the steps that a file needs."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from containers import Entry, State, StepKind, parse_state
+from containers import Entry, Options, State, StepKind, parse_state
+from containers.blocks import block_digest
 from licensing.options import licence_options
 from storage.records import ContainerRow, Counter, LicenseUse, Placement, StepRow
 
@@ -28,7 +29,11 @@ def states_from_confirmed(container: ContainerRow, steps: Iterable[StepRow]) -> 
     return [parse_state(listing) for listing in [container.confirmed_state, *chain]]
 
 
-def vendor_state(wanted: Mapping[str, int], uses: Iterable[LicenseUse]) -> State:
+Blocks = Mapping[str, Mapping[str, bytes]]
+"""The data of licences as blocks for one container: by licence, then by the name of the option."""
+
+
+def vendor_state(wanted: Mapping[str, int], uses: Iterable[LicenseUse], blocks: Blocks) -> State:
     """Give the state that the records ask for: every licence with its wanted quantity, if any."""
     return tuple(
         Entry(
@@ -37,10 +42,23 @@ def vendor_state(wanted: Mapping[str, int], uses: Iterable[LicenseUse]) -> State
             item_number=use.license.item_number,
             product_code=use.license.product_code,
             quantity=wanted[use.license.license_id],
-            options=licence_options(use.license.options),
+            options=_options(use, blocks.get(use.license.license_id)),
         )
         for use in sorted(uses, key=lambda use: use.license.license_id)
         if wanted.get(use.license.license_id, 0) > 0
+    )
+
+
+def _options(use: LicenseUse, blocks: Mapping[str, bytes] | None) -> Options:
+    options = licence_options(use.license.options)
+    if not blocks:
+        return options
+    digests = {name: block_digest(block) for name, block in blocks.items()}
+    return replace(
+        options,
+        protected_data=digests.get("protected_data"),
+        hidden_data=digests.get("hidden_data"),
+        secret_data=digests.get("secret_data"),
     )
 
 

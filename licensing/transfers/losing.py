@@ -45,8 +45,8 @@ def plan_acceptance(
         healing_nonce=context.nonce,
     )
     wanted = {placement.license_id: placement.wanted for placement in view.placements}
-    steps = Steps(row=row, now=now)
-    steps.reset(epoch, asked_state(wanted, view.licenses, row.end_state))
+    steps = Steps(row=row, now=now, blocks=view.blocks)
+    steps.reset(epoch, asked_state(wanted, view.licenses, row.end_state, view.blocks))
     states = [*states_from_confirmed(row, view.steps), *(parse_state(step.state_after) for step in steps.steps)]
     placements = Wanted(quantities=wanted).placements(
         serial=row.serial, states=states, before=view.placements, known=view.licenses

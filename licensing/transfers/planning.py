@@ -20,16 +20,18 @@ from containers import (
     render_state,
     render_step,
 )
+from containers.blocks import block_digest
 from containers.states import state_digest
 from licensing.allowances import check_return
 from licensing.collecting import check_parts, check_whole_ticket, refusal
 from licensing.errors import LicenseRepeated, LicenseUnknown, LicensingError, MixedFirmCodes, NothingFree
-from licensing.transfers.chain import Wanted, states_from_confirmed, vendor_state
+from licensing.transfers.chain import Blocks, Wanted, states_from_confirmed, vendor_state
 from licensing.transfers.checkpoints import with_checkpoints
 from licensing.transfers.judgement import newest
 from storage.commands import TransferView
 from storage.records import ContainerRow, LicenseUse, Mark, Movement, Placement, StepRow
 
+NO_BLOCKS: Blocks = {}
 _ALL_ELSEWHERE = "every piece is in another container; GetTicket says where things stand"
 
 
@@ -81,7 +83,7 @@ def settled(container: ContainerRow) -> ContainerRow:
     return replace(container, mark=Mark.OK, healing_export=None, healing_nonce=None, lost_at=None)
 
 
-def asked_state(wanted: Mapping[str, int], uses: Iterable[LicenseUse], end_state: bytes) -> State:
+def asked_state(wanted: Mapping[str, int], uses: Iterable[LicenseUse], end_state: bytes, blocks: Blocks) -> State:
     """Give the state that the records ask for, and the entries at the end of the chain that no record is about.
 
     Such entries came back with a container after the server was restored: they are kept until somebody decides.
@@ -89,7 +91,7 @@ def asked_state(wanted: Mapping[str, int], uses: Iterable[LicenseUse], end_state
     uses = tuple(uses)
     known = {use.license.license_id for use in uses}
     kept = tuple(entry for entry in parse_state(end_state) if entry.license_id not in known)
-    return tuple(sorted((*vendor_state(wanted, uses), *kept), key=lambda entry: entry.license_id))
+    return tuple(sorted((*vendor_state(wanted, uses, blocks), *kept), key=lambda entry: entry.license_id))
 
 
 def plan_receipt(container: ContainerRow, context: Context, view: TransferView) -> Plan:
@@ -120,7 +122,7 @@ def plan_update(
         if raises and not any(targets.values()) and not builder.leads_somewhere(context):
             raise NothingFree(_ALL_ELSEWHERE)
         after = {**before, **targets}
-        builder.change(asked_state(after, view.licenses, row.end_state))
+        builder.change(asked_state(after, view.licenses, row.end_state, view.blocks))
     except LicensingError as error:
         refusal = error
     if row.end == START and not builder.state:
@@ -140,8 +142,8 @@ def plan_push(container: ContainerRow, view: TransferView, *, now: datetime) -> 
 
 def _caught_up(row: ContainerRow, view: TransferView, before: Mapping[str, int], *, now: datetime) -> "Steps":
     """Give a chain with the vendor's difference at its end: a reset where its epoch is an older one."""
-    builder = Steps(row=row, now=now)
-    state = asked_state(before, view.licenses, row.end_state)
+    builder = Steps(row=row, now=now, blocks=view.blocks)
+    state = asked_state(before, view.licenses, row.end_state, view.blocks)
     if row.epoch < view.current_epoch:
         builder.reset(view.current_epoch, state)
     else:
@@ -284,8 +286,9 @@ def _most(use: LicenseUse, counted: Placement | None, here: Placement | None) ->
 class Steps:
     """Puts steps at the end of a chain. A step is made only where the state changes."""
 
-    def __init__(self, *, row: ContainerRow, now: datetime) -> None:
+    def __init__(self, *, row: ContainerRow, now: datetime, blocks: Blocks = NO_BLOCKS) -> None:
         self.row = row
+        self._blocks = {block_digest(block): block for data in blocks.values() for block in data.values()}
         self.steps: list[StepRow] = []
         self._now = now
         self.state: State = parse_state(row.end_state)
@@ -323,6 +326,7 @@ class Steps:
             issued=self._now,
             put=put,
             remove=remove,
+            blocks=self._brought(kind, put),
         )
         listing = render_state(state)
         self.steps.append(
@@ -342,3 +346,13 @@ class Steps:
         )
         self.state = state
         self.row = replace(self.row, end=to, end_state=listing)
+
+    def _brought(self, kind: StepKind, put: State) -> tuple[bytes, ...]:
+        """Give the data that a step must bring: of a delta what the state before it has not, of a reset all."""
+        there = _named(self.state) if kind is StepKind.DELTA else frozenset()
+        # What no record is about is not known here; such a container holds it.
+        return tuple(self._blocks[digest] for digest in sorted(_named(put) - there) if digest in self._blocks)
+
+
+def _named(state: State) -> frozenset[bytes]:
+    return frozenset(digest for entry in state for digest in entry.options.blocks())

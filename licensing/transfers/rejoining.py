@@ -38,8 +38,8 @@ def plan_rejoin(container: ContainerRow, context: Context, view: TransferView, *
     options = newer_options(view, entries)
     uses = tuple(_with_options(use, options) for use in view.licenses)
     wanted = _wanted(context, view)
-    steps = Steps(row=row, now=now)
-    steps.reset(epoch, asked_state(wanted, uses, row.end_state))
+    steps = Steps(row=row, now=now, blocks=view.blocks)
+    steps.reset(epoch, asked_state(wanted, uses, row.end_state, view.blocks))
     states = [*states_from_confirmed(row, view.steps), steps.state]
     placements = Wanted(quantities=wanted).placements(
         serial=row.serial, states=states, before=view.placements, known=view.licenses

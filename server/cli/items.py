@@ -1,5 +1,6 @@
 """`opendepot item add|update|show|list`."""
 
+import json
 from dataclasses import asdict
 from typing import Annotated
 
@@ -7,9 +8,21 @@ import typer
 
 from licensing.allowances import Allowances
 from licensing.collecting import written_rules
+from licensing.data import NO_DATA, Data, parse_data, without_data
 from licensing.options import written_options
+from server.app import Core
 from server.cli.common import ConfigOption, JsonOption, print_json, with_config
 from storage.records import Item
+
+DataOption = Annotated[
+    typer.FileText | None,
+    typer.Option(
+        "--data",
+        help='A file of TOML, - for standard input: number = "text" or number = "base64:...", under [protected], '
+        "[hidden] or [secret]; 128 fields of 256 bytes each. Kept encrypted, and never shown.",
+        show_default=False,
+    ),
+]
 
 app = typer.Typer(no_args_is_help=True, help="The vendor's articles.")
 
@@ -40,6 +53,7 @@ def add(
         int | None,
         typer.Option(help="Days after which it is replaced without an approval once more.", show_default=False),
     ] = None,
+    data: DataOption = None,
     rule: Annotated[
         list[str] | None,
         typer.Option(
@@ -62,6 +76,7 @@ def add(
             options=tuple(option or ()),
             allowances=allowances,
             rules=tuple(rule or ()),
+            data=_read_data(data),
         ),
     )
     typer.echo(f"added item {item.item_number}")
@@ -74,6 +89,7 @@ def update(
     option: Annotated[
         list[str] | None, typer.Option(help="name=value, as for item add; sets this option.", show_default=False)
     ] = None,
+    data: DataOption = None,
     rule: Annotated[
         list[str] | None, typer.Option(help="name=value, as for item add; sets this rule.", show_default=False)
     ] = None,
@@ -89,7 +105,12 @@ def update(
     item = with_config(
         config,
         lambda core: core.catalogue.update_item(
-            number, options=tuple(option or ()), rules=tuple(rule or ()), without=tuple(without or ()), active=sold
+            number,
+            options=tuple(option or ()),
+            rules=tuple(rule or ()),
+            without=tuple(without or ()),
+            active=sold,
+            data=_read_data(data),
         ),
     )
     _print(item)
@@ -102,18 +123,34 @@ def show(
     as_json: JsonOption = False,  # noqa: FBT002  an option is named on the command line
 ) -> None:
     """Show an article with its options and rules, sold or not."""
-    item = with_config(config, lambda core: core.catalogue.show_item(number))
+
+    async def shown(core: Core) -> tuple[Item, tuple[str, ...]]:
+        item = await core.catalogue.show_item(number)
+        return item, core.catalogue.data_of(item)
+
+    item, data = with_config(config, shown)
     if as_json:
-        print_json(asdict(item))
+        print_json({**_public(item), "data": list(data)})
         return
-    _print(item)
+    _print(item, data)
 
 
-def _print(item: Item) -> None:
+def _read_data(source: typer.FileText | None) -> Data:
+    return NO_DATA if source is None else parse_data(source.read())
+
+
+def _public(item: Item) -> dict[str, object]:
+    """Give an item as JSON values, without what is sealed in it."""
+    return {**asdict(item), "options": json.dumps(without_data(json.loads(item.options)), sort_keys=True)}
+
+
+def _print(item: Item, data: tuple[str, ...] = ()) -> None:
     sold = "sold" if item.active else "not sold"
     typer.echo(f"{item.item_number}  firm code {item.firm_code}  product code {item.product_code}  {sold}")
     for pair in written_options(item.options):
         typer.echo(f"  option {pair}")
+    for pair in data:
+        typer.echo(f"  data {pair}")
     for pair in written_rules(item.rules):
         typer.echo(f"  rule {pair}")
 
@@ -123,7 +160,8 @@ def list_(config: ConfigOption = None, as_json: JsonOption = False) -> None:  # 
     """List all articles."""
     items = with_config(config, lambda core: core.catalogue.list_items())
     if as_json:
-        print_json([asdict(item) for item in items])
+        print_json([_public(item) for item in items])
         return
     for item in items:
-        typer.echo(f"{item.item_number}  firm code {item.firm_code}  product code {item.product_code}  {item.options}")
+        options = _public(item)["options"]
+        typer.echo(f"{item.item_number}  firm code {item.firm_code}  product code {item.product_code}  {options}")

@@ -23,6 +23,21 @@ class Customer:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class DataField:
+    """One field of the protected, hidden or secret data of a licence.
+
+    kind: Protected can be read by anybody who has the container, Hidden by the application, Secret by nobody:
+        the container answers challenges with it. Hidden and Secret travel encrypted to the container.
+    number: Which field of its kind, 0 to 127; each once.
+    value: 1 to 256 bytes.
+    """
+
+    kind: str
+    number: int
+    value: bytes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class OrderLine:
     """One line of an order. It becomes one licence, or renews one.
 
@@ -33,12 +48,14 @@ class OrderLine:
         becomes a new licence.
     container_serial: The one container that the licence is for. It receives the licence at its next contact,
         without a ticket; no other can.
+    data: Data for this licence, beside that of its item or in its place. Kept encrypted.
     """
 
     item_number: str
     quantity: int
     extends_license_id: str | None = None
     container_serial: str | None = None
+    data: tuple[DataField, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -74,6 +74,7 @@ class World:
             clock=self.clock,
             alarms=self.alarms,
             journal=self.journal,
+            vault=self.vault,
         )
 
     def sales(self, collect_url: str | None = None) -> Sales:

@@ -287,7 +287,7 @@ def placement(name: str, wanted: int, occupied: int, confirmed: int) -> Placemen
 
 def test_the_vendor_state_is_what_is_wanted_sorted_by_licence() -> None:
     uses = (use("b"), use("a"), use("c"))
-    assert vendor_state({"b": 2, "a": 1, "c": 0}, uses) == (entry("a", 1), entry("b", 2))
+    assert vendor_state({"b": 2, "a": 1, "c": 0}, uses, {}) == (entry("a", 1), entry("b", 2))
 
 
 def test_placements_are_written_where_they_change_and_never_for_what_was_never_here() -> None:

@@ -1,5 +1,6 @@
 """CreateOrder: an order in, a ticket out, exactly once."""
 
+from licensing.data import DataField
 from licensing.orders import Customer, OrderLine, OrderReceipt, OrderRequest
 from server.handlers.base import Call, Services
 from soap.messages import sales
@@ -34,6 +35,7 @@ def request_of(message: sales.CreateOrderRequest) -> OrderRequest:
                 quantity=x.quantity,
                 extends_license_id=x.extends_license_id,
                 container_serial=x.container_serial,
+                data=tuple(DataField(kind=y.kind.lower(), number=y.number, value=y.value) for y in x.data),
             )
             for x in message.order_line
         ),
