@@ -613,6 +613,9 @@ class Chaos(RuleBasedStateMachine):
             self.doubled = True  # without a journal pieces can be doubled, and contexts contradict what was forgotten
             self.unmet = set(self.truths)
             self.forgotten = newest
+        for serial, truth in self.truths.items():
+            # What support had decided after the backup is forgotten, where the journal does not hold it either.
+            truth.honest = truth.honest and not (self.doubled and self._mark(serial) == "marked")
         if kind in {"silent", "disk"}:
             # Until it notices, the server may use counters again that it has forgotten.
             self.old_epoch = newest
