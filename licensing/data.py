@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from containers.blocks import KINDS, MOST_FIELD_BYTES, MOST_FIELDS, PROTECTED, encrypt_block, pack_fields, unpack_fields
-from licensing.errors import OptionInvalid
+from licensing.errors import DataInvalid, OptionInvalid
 from licensing.vault import Vault
 
 OPTIONS: Mapping[str, str] = {f"{kind}Data": f"{kind}_data" for kind in KINDS}
@@ -60,14 +60,14 @@ def parse_data(text: str) -> Data:
 
 
 def data_of_fields(fields: Iterable[DataField], *, path: str) -> Data:
-    """Give the fields of an order line by kind and number. Raises OptionInvalid."""
+    """Give the fields of an order line by kind and number. Raises DataInvalid."""
     found: dict[str, dict[int, bytes]] = {}
     for place, field in enumerate(fields, start=1):
         there = f"{path}/data[{place}]"
         if field.number in found.setdefault(field.kind, {}):
-            raise OptionInvalid("the field is given twice; give it once", path=there)
+            raise DataInvalid("the field is given twice; give it once", path=there)
         if not 0 <= field.number < MOST_FIELDS or not 1 <= len(field.value) <= MOST_FIELD_BYTES:
-            raise OptionInvalid(
+            raise DataInvalid(
                 f"a field has a number from 0 to {MOST_FIELDS - 1} and 1 to {MOST_FIELD_BYTES} bytes", path=there
             )
         found[field.kind][field.number] = field.value

@@ -314,6 +314,12 @@ class OptionInvalid(LicensingError):
     code = "OptionInvalid"
 
 
+class DataInvalid(LicensingError):
+    """A field of data of an order line is given twice, or is too long."""
+
+    code = "DataInvalid"
+
+
 class RuleInvalid(LicensingError):
     """A rule of an item is unknown or has a value that it cannot have."""
 

@@ -282,7 +282,7 @@ class Sales:
         return self._announcer.order_placed(shop=shop, order=order, licenses=licenses, customer_number=number)
 
     def _with_data(self, item: Item, line: OrderLine, *, path: str) -> Item:
-        """Give the item as the line has it, with the data that the line brings. Raises OptionInvalid."""
+        """Give the item as the line has it, with the data that the line brings. Raises DataInvalid."""
         if not line.data:
             return item
         data = data_of_fields(line.data, path=path)

@@ -145,6 +145,12 @@ class CredentialUnknown(NotFoundFault):
     """The shop has no such credential that is not revoked. ListShops gives the ids of a shop's credentials."""
 
 
+class DataInvalid(RuleFault):
+    """A field of data of an order line is given twice, or has not 1 to 256 bytes. Send each field once, cut to 256
+    bytes; longer data stands in several fields.
+    """
+
+
 class DeadlinePassed(ServerFault):
     """The exchange took too long; it may have been carried out. Send the same request again after a while; the
     transactionId or the context makes that safe.
@@ -512,6 +518,7 @@ BY_CODE: Mapping[str, type[FaultReceived]] = {
     "ContextRefused": ContextRefused,
     "CredentialExists": CredentialExists,
     "CredentialUnknown": CredentialUnknown,
+    "DataInvalid": DataInvalid,
     "DeadlinePassed": DeadlinePassed,
     "DedicatedElsewhere": DedicatedElsewhere,
     "DtdForbidden": DtdForbidden,

@@ -157,6 +157,11 @@ CATALOGUE: Mapping[str, FaultKind] = {
         meaning="A line renews a licence in another quantity than the licence has.",
         mend="Order the quantity that the message names, or leave extendsLicenseId out.",
     ),
+    "DataInvalid": FaultKind(
+        element="RuleFault",
+        meaning="A field of data of an order line is given twice, or has not 1 to 256 bytes.",
+        mend="Send each field once, cut to 256 bytes; longer data stands in several fields.",
+    ),
     "NotRenewable": FaultKind(
         element="RuleFault",
         meaning="The item has a usage period, which starts at the first use and cannot be renewed.",

@@ -102,18 +102,20 @@ def update(
     config: ConfigOption = None,
 ) -> None:
     """Change an article for what is ordered from now on; what was bought stays as it is."""
-    item = with_config(
-        config,
-        lambda core: core.catalogue.update_item(
+    fields = _read_data(data)
+
+    async def updated(core: Core) -> tuple[Item, tuple[str, ...]]:
+        item = await core.catalogue.update_item(
             number,
             options=tuple(option or ()),
             rules=tuple(rule or ()),
             without=tuple(without or ()),
             active=sold,
-            data=_read_data(data),
-        ),
-    )
-    _print(item)
+            data=fields,
+        )
+        return item, core.catalogue.data_of(item)
+
+    _print(*with_config(config, updated))
 
 
 @app.command()

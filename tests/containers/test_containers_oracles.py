@@ -25,19 +25,23 @@ from containers import (
     read_update,
     verify_step,
 )
+from containers.blocks import block_digest
 
 _C = f"{{{vendor.NAMESPACE}}}"
 _TIME = vendor.NOW + timedelta(hours=1)
+_BLOCK = bytes(range(256))
 _STATE = (
     vendor.entry("A", options=Options(text="Zwölf & <drei>\r\n\t\"'", expiration_time=vendor.NOW, unit_counter=9)),
-    vendor.entry("B", quantity=3),
+    vendor.entry("B", quantity=3, options=Options(hidden_data=block_digest(_BLOCK))),
 )
 
 
 @pytest.fixture
 def update(container: Container, seller: vendor.Vendor) -> bytes:
     context = vendor.context_of(container)
-    return seller.file(seller.reset(context, _STATE), seller.delta(context, _STATE[1:]), seller.delta(context, ()))
+    return seller.file(
+        seller.reset(context, _STATE, blocks=(_BLOCK,)), seller.delta(context, _STATE[1:]), seller.delta(context, ())
+    )
 
 
 @pytest.fixture

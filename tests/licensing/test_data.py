@@ -9,7 +9,7 @@ from rules import FIRM, World, held
 from containers import ContainerError, read_update
 from containers.blocks import HIDDEN, PROTECTED
 from licensing.data import DataField, parse_data, shown_data
-from licensing.errors import OptionInvalid, TransactionConflict
+from licensing.errors import DataInvalid, OptionInvalid, TransactionConflict
 from licensing.orders import OrderLine, OrderReceipt, OrderRequest
 
 TEXT = """
@@ -135,6 +135,6 @@ def test_data_that_cannot_be_is_refused_without_showing_it(text: str) -> None:
 async def test_a_field_of_an_order_that_cannot_be_is_named_by_its_place(stocked: World) -> None:
     field = DataField(kind="hidden", number=1, value=b"x")
     for wrong in (replace(field, value=b""), replace(field, value=b"x" * 257), field):
-        with pytest.raises(OptionInvalid) as refused:
+        with pytest.raises(DataInvalid) as refused:
             await ordered(stocked, field, wrong)
         assert refused.value.path == "orderLine[1]/data[2]"

@@ -69,6 +69,22 @@ def test_an_item_is_added_updated_and_shown_with_its_rules(config: Path) -> None
     assert json.loads(run("item", "show", "X", "--json", "--config", config))["active"] is False
 
 
+def test_an_item_gets_data_from_a_file_and_never_shows_it(config: Path, tmp_path: Path) -> None:
+    file = tmp_path / "data.toml"
+    file.write_text('[protected]\n3 = "open"\n[secret]\n0 = "phrase"\n')
+    run("item", "add", "X", "--firm-code", 10, "--product-code", 1, "--data", file, "--config", config)
+    file.write_text('[secret]\n1 = "base64:cGhyYXNl"\n')
+    shown = run("item", "update", "X", "--data", file, "--without", "protectedData", "--config", config)
+    assert shown == run("item", "show", "X", "--config", config)
+    assert shown.splitlines()[1:] == ["  data secretData=0,1"]
+    told = run("item", "show", "X", "--json", "--config", config) + run("item", "list", "--config", config)
+    assert json.loads(run("item", "show", "X", "--json", "--config", config))["data"] == ["secretData=0,1"]
+    assert "secret_data" not in told
+    file.write_text("[secret]\n0 = phrase\n")
+    with pytest.raises(LicensingError, match="no TOML"):
+        run("item", "update", "X", "--data", file, "--config", config)
+
+
 def test_a_ticket_is_traced_and_rights_are_given_by_name(config: Path) -> None:
     assert "rights: extend-any" in _with_shop(config)
     with pytest.raises(LicensingError, match="no such right"):
