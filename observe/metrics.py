@@ -57,6 +57,12 @@ class Metrics:
         self.alarms = Counter(
             "opendepot_alarms", "What support has to look at, by name of the event.", ["name"], registry=registry
         )
+        self.message_security = Counter(
+            "opendepot_message_security",
+            "WS-Security header blocks, by what they proved (password, digest, signature) or the code of the refusal.",
+            ["outcome"],
+            registry=registry,
+        )
         self.filter_decisions = Counter(
             "opendepot_filter_decisions",
             "Decisions about addresses: by endpoint, shop (none, named, identified), mode (enforce, shadow), outcome.",

@@ -414,6 +414,43 @@ class SchemaViolation(RequestFault):
     """The message does not keep to the schema. The fault names element, line and what is allowed."""
 
 
+class SecurityExpired(AccessFault):
+    """The message or its certificate is too old, or from the future. The message tells how far the clocks are apart.
+    Set the clock, and sign when the message is sent.
+    """
+
+
+class SecurityFailed(AccessFault):
+    """No active key or secret fits the signature or password. What was wrong is in the log. Check that key,
+    certificate or password are those that are registered, and that nothing changes the message after it was
+    signed; tell the operator the reference.
+    """
+
+
+class SecurityInvalid(AccessFault):
+    """The header block Security has not the form that is read. The message names the place;
+    docs/reference/ws-security.md has the form.
+    """
+
+
+class SecurityReplayed(AccessFault):
+    """The same signature or nonce was used before. Sign the same request again, with a new Timestamp or nonce; its
+    transactionId makes that safe.
+    """
+
+
+class SecurityUnencrypted(AccessFault):
+    """A password in plain text came over a connection without TLS. Use https, or PasswordDigest. Behind a proxy with
+    TLS, list it in trusted_proxies and let it send X-Forwarded-Proto.
+    """
+
+
+class SecurityUnsupported(AccessFault):
+    """The header block Security has an algorithm, a token or a reference that is not on the fixed list. The message
+    names what may stand there; docs/reference/ws-security.md has the whole list.
+    """
+
+
 class SelectionRequired(RequestFault):
     """Not exactly one choice of containers was given. Send one of ticket, customerNumber, firm."""
 
@@ -570,6 +607,12 @@ BY_CODE: Mapping[str, type[FaultReceived]] = {
     "RoleMissing": RoleMissing,
     "RoleUnknown": RoleUnknown,
     "SchemaViolation": SchemaViolation,
+    "SecurityExpired": SecurityExpired,
+    "SecurityFailed": SecurityFailed,
+    "SecurityInvalid": SecurityInvalid,
+    "SecurityReplayed": SecurityReplayed,
+    "SecurityUnencrypted": SecurityUnencrypted,
+    "SecurityUnsupported": SecurityUnsupported,
     "SelectionRequired": SelectionRequired,
     "ShopUnknown": ShopUnknown,
     "SoapActionMismatch": SoapActionMismatch,

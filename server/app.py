@@ -49,6 +49,9 @@ from server.handlers.rights import REQUIRED
 from server.mail.unsubscribing import UNSUBSCRIBE_PATH, UnsubscribePages
 from server.ozomm.running import ExtensionService
 from server.security.gates import Gates, form_of
+from server.security.wssecurity.freshness import Window
+from server.security.wssecurity.messages import WsSecurity
+from server.security.wssecurity.once import MarkingStorage
 from server.settings import Settings, read_secret
 from server.transport import Pages, SoapApplication
 from soap import Contract, Engine, flattened_wsdl, load_contract, schema_locations
@@ -166,7 +169,7 @@ async def opened_core(
         busy_seconds=settings.busy_seconds,
         statement_cache_size=settings.statement_cache_size,
     )
-    storage = RememberingStorage(opened, monotonic=monotonic)
+    storage = RememberingStorage(MarkingStorage(opened), monotonic=monotonic)
     try:
         await _own_database(storage, vault, clock)
         storage.start()
@@ -299,6 +302,11 @@ def build_application(
         requirements={Endpoint(name): required for name, required in REQUIRED.items()},
         admin_policy=settings.admin_policy,
         certificate_header=settings.client_certificate_header,
+        message_security=WsSecurity(
+            core.credentials,
+            metrics,
+            window=Window(lifetime_seconds=settings.message_seconds, skew_seconds=settings.message_skew_seconds),
+        ),
     )
     extensions = ExtensionService(settings, core, events=events, metrics=metrics, clock=clock, random=random)
     dispatcher = Dispatcher(
@@ -327,6 +335,7 @@ def build_application(
         monotonic=monotonic,
         random=random,
         body_seconds=settings.body_seconds,
+        storage=core.storage,
     )
     metrics.catalogue_age.set_function(lambda: core.storage.age_seconds)
     core.storage.on_blind = lambda: events.warning("catalogue_blind", age_seconds=round(core.storage.age_seconds, 1))

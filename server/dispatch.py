@@ -15,7 +15,10 @@ from server.http.application import CutShort, Peer, Trouble
 from server.http.head import Head
 from server.security.callers import Caller, Calling
 from server.security.gates import Gates, gate_a
+from server.security.wssecurity.once import carried_out_once
+from server.security.wssecurity.refusals import SecurityFailed, SecurityRefused
 from soap import Addressing, Engine, Exchange, Received, Reply, Segments, SoapError, Stage, Version
+from storage import Storage
 
 ResultT = TypeVar("ResultT")
 
@@ -62,6 +65,7 @@ class Dispatcher:
         monotonic: Callable[[], float],
         random: Callable[[int], bytes],
         body_seconds: float,
+        storage: Storage,
     ) -> None:
         self.gates = gates
         self.services = services
@@ -70,6 +74,7 @@ class Dispatcher:
         self.monotonic = monotonic
         self.random = random
         self.body_seconds = body_seconds
+        self.storage = storage
 
     def open(self, service: Service, head: Head, peer: Peer, *, named: str | None = None) -> "SoapExchange | Answer":
         """Admit a request by its head, or answer it with a fault; `named` is the shop in the URL."""
@@ -199,6 +204,10 @@ class SoapExchange:
             )
         if isinstance(error, ServerError) and error.denial is not None:
             self._dispatcher.gates.tell_denied(self._reference, error.denial)
+        if isinstance(error, SecurityRefused):
+            self._dispatcher.events.info(
+                "message_security_refused", reference=self._reference, code=fault.code, detail=_detail(error)
+            )
         if isinstance(error, SoapError) and error.version is not None:
             self._version = error.version
         self._stages.to(Stage.FAULTING)
@@ -238,7 +247,13 @@ class SoapExchange:
     async def _handled(self, received: Received, call: Call[object], *, off_loop: bool) -> Reply:
         self._stages.to(Stage.RUNNING)
         service = self._service
-        answer = await service.handlers[received.operation.name](call, self._dispatcher.services)
+        handler, marks = service.handlers[received.operation.name], call.caller.marks
+        if marks:
+            answer = await carried_out_once(
+                marks, self._dispatcher.storage, lambda: handler(call, self._dispatcher.services)
+            )
+        else:
+            answer = await handler(call, self._dispatcher.services)
         return await _on(off_loop, lambda: service.engine.encode(received, answer))
 
     def sent(self) -> None:
@@ -281,6 +296,10 @@ class SoapExchange:
             request_bytes=self._request_bytes,
             milliseconds=round(seconds * 1000, 3),
         )
+
+
+def _detail(error: SecurityRefused) -> str:
+    return error.detail if isinstance(error, SecurityFailed) else ""
 
 
 async def _on(off_loop: bool, work: Callable[[], ResultT]) -> ResultT:  # noqa: FBT001  reads well at the call

@@ -27,6 +27,38 @@ CATALOGUE: Mapping[str, FaultKind] = {
         meaning="This address may not use the service. Why is in the log, under the reference.",
         mend="Call from an address that was agreed upon, or tell the operator the reference.",
     ),
+    "SecurityInvalid": FaultKind(
+        element="AccessFault",
+        meaning="The header block Security has not the form that is read.",
+        mend="The message names the place; docs/reference/ws-security.md has the form.",
+    ),
+    "SecurityUnsupported": FaultKind(
+        element="AccessFault",
+        meaning="The header block Security has an algorithm, a token or a reference that is not on the fixed list.",
+        mend="The message names what may stand there; docs/reference/ws-security.md has the whole list.",
+    ),
+    "SecurityFailed": FaultKind(
+        element="AccessFault",
+        meaning="No active key or secret fits the signature or password. What was wrong is in the log.",
+        mend="Check that key, certificate or password are those that are registered, and that nothing changes the "
+        "message after it was signed; tell the operator the reference.",
+    ),
+    "SecurityExpired": FaultKind(
+        element="AccessFault",
+        meaning="The message or its certificate is too old, or from the future.",
+        mend="The message tells how far the clocks are apart. Set the clock, and sign when the message is sent.",
+    ),
+    "SecurityReplayed": FaultKind(
+        element="AccessFault",
+        meaning="The same signature or nonce was used before.",
+        mend="Sign the same request again, with a new Timestamp or nonce; its transactionId makes that safe.",
+    ),
+    "SecurityUnencrypted": FaultKind(
+        element="AccessFault",
+        meaning="A password in plain text came over a connection without TLS.",
+        mend="Use https, or PasswordDigest. Behind a proxy with TLS, list it in trusted_proxies and let it send "
+        "X-Forwarded-Proto.",
+    ),
     "ClientUnknown": FaultKind(
         element="RequestFault",
         meaning="A proxy in front of the server wrote something about the client that is no address.",

@@ -8,7 +8,7 @@ import importlib
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from licensing.announcing import Announcer
 from licensing.audit import Sealed, Sealer
@@ -20,12 +20,18 @@ from server.app import Application, Core, utc_now
 from server.outbox import Dispatcher
 from server.ozomm.running import RUN_SECONDS
 from server.settings import ReminderTarget, Settings
+from storage import Storage
 from storage.errors import StorageError
+from storage.marks import ForgetMarks
 
 SEAL_SECONDS = 1.0
 DISPATCH_SECONDS = 1.0
 SWEEP_SECONDS = 600.0
 REMIND_SECONDS = 600.0
+MARK_SECONDS = 30.0
+MARKS_AT_ONCE = 1_000
+FORGIVING = timedelta(minutes=10)
+"""How far behind the clock of another node may be."""
 LATE_SECONDS = 60.0
 GRACE_SECONDS = 2.0
 """How long work that is under way may go on when the process ends."""
@@ -43,6 +49,7 @@ async def housekeeping(settings: Settings, core: Core, application: Application)
         await stack.enter_async_context(application.extensions.opened())
         if application.extensions.runs:
             works.append(("extensions", application.extensions.turn, RUN_SECONDS))
+        works.append(("message_marks", ForgettingMarks(core.storage).turn, MARK_SECONDS))
         if settings.webhook_url is not None:
             dispatcher = await stack.enter_async_context(_webhooks(settings, core, application))
             works.append(("outbox_dispatch", dispatcher.turn, DISPATCH_SECONDS))
@@ -79,6 +86,22 @@ def _webhooks(settings: Settings, core: Core, application: Application) -> Abstr
 
 def _mails(settings: Settings, core: Core, application: Application) -> Dispatcher:
     return importlib.import_module("server.outbox.posting").mails(settings, core, application)  # type: ignore[no-any-return]
+
+
+class ForgettingMarks:
+    """Forgets the marks of messages that would be refused for their age by now."""
+
+    def __init__(self, storage: Storage, *, clock: Callable[[], datetime] = utc_now) -> None:
+        self._storage = storage
+        self._clock = clock
+
+    async def turn(self) -> None:
+        """Forget, a part at a time, so that what is written for requests has its turn in between."""
+        # A clock of another node that is behind this one's must not find a mark gone that it would need.
+        at = self._clock() - FORGIVING
+        forgotten = MARKS_AT_ONCE
+        while forgotten == MARKS_AT_ONCE:
+            forgotten = await self._storage.execute(ForgetMarks(at=at, limit=MARKS_AT_ONCE))
 
 
 async def repeated(name: str, turn: Turn, *, seconds: float, events: EventLog, stop: asyncio.Event) -> None:

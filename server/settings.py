@@ -151,6 +151,18 @@ class Settings(BaseSettings):
         description="Time from a request's first byte until its answer is ready; after it the caller is told to retry.",
     )
     idle_seconds: float = Field(default=30.0, gt=0, description="Time that a connection may be idle, in seconds.")
+    message_seconds: float = Field(
+        default=300.0,
+        gt=0,
+        le=86_400,
+        description="How old a message with a WS-Security header block may be, by its Created, in seconds.",
+    )
+    message_skew_seconds: float = Field(
+        default=60.0,
+        ge=0,
+        le=3_600,
+        description="How far the clock of who sends such a message may differ from the server's, in seconds.",
+    )
     tls_certificate_file: Path | None = Field(
         default=None,
         description="PEM file with the server's certificate and those that lead to its root. With it the SOAP "

@@ -5,6 +5,7 @@ A call passes `open` (byte gate, parse, envelope, operation), then whatever iden
 """
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -14,12 +15,12 @@ from lxml import etree
 from soap.addressing import FAULT_ACTION, MOST_REPEATED, SOAP_FAULT_ACTION, Addressing, action_of, read_addressing
 from soap.codec import ItemEncoders, compile_decoder, compile_encoder, compile_item_encoders
 from soap.contract import Contract, Operation
-from soap.envelope import ON_BEHALF_OF, Envelope, read_content_type, read_envelope
+from soap.envelope import ON_BEHALF_OF, SECURITY, Envelope, read_content_type, read_envelope
 from soap.errors import ContractError, SoapError
 from soap.faults import Blame, Fault, render_fault
 from soap.messages import header as header_messages
 from soap.messages.header import FrontClient
-from soap.names import XML_DECLARATION, Version
+from soap.names import WSU, XML_DECLARATION, Version
 from soap.normalise import needless, normalise
 from soap.streaming import Segments, Streamed
 from soap.validate import Validator
@@ -30,13 +31,19 @@ _BODIES = frozenset(f"{{{version}}}Body" for version in Version)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Received:
-    """A message that is an envelope of one of the service's operations, not yet validated."""
+    """A message that is an envelope of one of the service's operations, not yet validated.
+
+    `security` is the header block Security of WS-Security, as it came. It and what stands around `payload` are still as
+    they were sent, so that signatures can be verified. `size`: bytes of the message.
+    """
 
     version: Version
     operation: Operation
     payload: etree._Element
     on_behalf_of: FrontClient | None
     addressing: Addressing | None = None
+    security: etree._Element | None = None
+    size: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -167,6 +174,8 @@ class Engine:
             payload=envelope.payload,
             on_behalf_of=self._front(envelope.blocks.get(ON_BEHALF_OF), envelope.version),
             addressing=addressing,
+            security=envelope.blocks.get(SECURITY),
+            size=len(body),
         )
 
     def _limits_for(self, body: bytes, charset: str | None) -> Limits:
@@ -205,7 +214,9 @@ class Engine:
     def _front(self, block: etree._Element | None, version: Version) -> FrontClient | None:
         if block is None:
             return None
-        for name in [n for n in block.attrib if str(n).startswith(f"{{{version}}}")]:
+        # The block itself stays as it was sent: a signature may cover it, and its id is there for that.
+        block = deepcopy(block)
+        for name in [n for n in block.attrib if str(n).startswith((f"{{{version}}}", f"{{{WSU}}}"))]:
             del block.attrib[name]
         if not self._header_validator.valid(block):
             error = self._header_validator.explain(block, self._front_type, about="HeaderInvalid")

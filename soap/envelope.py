@@ -8,10 +8,12 @@ from functools import lru_cache
 from lxml import etree
 
 from soap.errors import SoapError
-from soap.names import HEADER, MY_ROLES, WSA, Version
+from soap.names import HEADER, MY_ROLES, WSA, WSSE, Version
 
 _PARAMETER = re.compile(r""";\s*(?P<name>[\w.+-]+)\s*=\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<token>[^;\s"]*))\s*""")
 ON_BEHALF_OF = f"{{{HEADER}}}OnBehalfOf"
+SECURITY = f"{{{WSSE}}}Security"
+"""Understood here means handed on: whoever lets callers in must read it."""
 
 _ENVELOPES: Mapping[str, Version] = {f"{{{version}}}Envelope": version for version in Version}
 _HEADERS: Mapping[Version, str] = {version: f"{{{version}}}Header" for version in Version}
@@ -176,6 +178,16 @@ def _understood(
         elif str(block.tag).startswith(_ADDRESSING):
             if _role(block, version) in MY_ROLES:
                 addressing.append(block)
+        elif block.tag == SECURITY and _role(block, version) in MY_ROLES:
+            if SECURITY in understood:
+                raise SoapError(
+                    "HeaderInvalid",
+                    "Security stands once for this service; put everything into one block",
+                    path="Envelope/Header/Security",
+                    line=block.sourceline,
+                    version=version,
+                )
+            understood[SECURITY] = block
         elif _must_understand(block, version):
             ignored.append(block)
     if ignored:

@@ -13,6 +13,9 @@ WSA = "http://www.w3.org/2005/08/addressing"
 """Namespace of WS-Addressing 1.0 (Core, section 1.2)."""
 HEADER = "urn:opendepot:header:1"
 """Namespace of the header blocks of all services (rule R11)."""
+WSSE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
+WSU = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd"
+"""Namespaces of WS-Security (SOAP Message Security 1.1.1, section 2.2)."""
 
 
 XML_DECLARATION = '<?xml version="1.0" encoding="utf-8"?>\n'

@@ -49,6 +49,8 @@ from storage.extensions import (
 )
 from storage.marketing import MarketingCommand
 from storage.marketing_plans import plan_marketing_command
+from storage.marks import ForgetMarks, MarkCommand, UseMarks
+from storage.marks_plans import plan_mark_command
 from storage.outbox import (
     ClaimMessages,
     DropMessage,
@@ -83,6 +85,7 @@ PlannedCommand = (
     | DecideApproval
     | OutboxCommand
     | ExtensionCommand
+    | MarkCommand
     | EraseOrders
     | MarketingCommand
 )
@@ -129,6 +132,8 @@ def plan_command(command: PlannedCommand) -> Plan[object]:  # noqa: C901, PLR091
             return erase_orders(command)
         case BeginExtension() | ClaimExtensions() | AdvanceExtension() | RetryExtensions() | EraseExtensions():
             return plan_extension_command(command)
+        case UseMarks() | ForgetMarks():
+            return plan_mark_command(command, plan_command)
         case ClaimMessages() | SettleDelivered() | SettleFailed() | RetryMessages() | DropMessage():
             return plan_outbox_command(command)
         case _:

@@ -12,6 +12,7 @@ from storage.audit import AuditQuery, SealAudit
 from storage.erasure import EraseOrders, ErasureQuery
 from storage.extensions import ExtensionCommand, ExtensionQuery
 from storage.marketing import MarketingCommand, MarketingQuery
+from storage.marks import MarkCommand
 from storage.outbox import OutboxCommand, OutboxMessage, OutboxQuery
 from storage.records import (
     AccessPolicy,
@@ -690,6 +691,7 @@ Command = (
     | DecideApproval
     | OutboxCommand
     | ExtensionCommand
+    | MarkCommand
     | EraseOrders
     | SetAccessPolicy
     | SetDepotPolicy

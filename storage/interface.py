@@ -114,6 +114,7 @@ from storage.marketing import (
     TellExpiring,
     WalkExpiring,
 )
+from storage.marks import ForgetMarks, MarkSeen, MarksKept, MarksUsed, UseMarks
 from storage.outbox import (
     ClaimMessages,
     DropMessage,
@@ -165,6 +166,10 @@ class Storage(Protocol):
     async def execute(self, command: RetryMessages) -> int: ...
     @overload
     async def execute(self, command: EraseOrders) -> tuple[str, ...]: ...
+    @overload
+    async def execute(self, command: UseMarks) -> MarksUsed | MarksKept | MarkSeen: ...
+    @overload
+    async def execute(self, command: ForgetMarks) -> int: ...
     @overload
     async def execute(
         self,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from ipfilters import Client, Endpoint
+from storage.marks import Mark
 from storage.records import Shop
 
 
@@ -11,7 +12,8 @@ class Caller:
     """Who was let in. Depot's callers prove themselves by a ticket or a container's signature, inside the message.
 
     `address` is the client's: what a front has told of it, where one speaks for it, and then `account`, too, may be.
-    `kinds` names what proved the shop (`proofs.ProofKind` values).
+    `kinds` names what proved the shop (`proofs.ProofKind` values). `marks`, of what proved it, must be used up before
+    the message is answered.
     """
 
     identified_shop: Shop | None
@@ -20,6 +22,7 @@ class Caller:
     account: str | None = None
     kinds: tuple[str, ...] = ()
     credential_ids: tuple[str, ...] = ()
+    marks: tuple[Mark, ...] = ()
 
     @property
     def shop(self) -> Shop:

@@ -30,6 +30,7 @@ from server.security.messages import MessageProofs, MessageSecurity
 from server.security.policies import Verdict, identifies_by_address, needs_message, proves, verdict, way
 from server.security.proofs import STRONG, Proof, ProofKind
 from server.security.rights import Requirements
+from server.security.wssecurity.refusals import SecurityUnsupported
 from soap import Received, SoapError
 from soap.envelope import ContentType, read_content_type
 from storage.records import AccessPolicy, Administrator, Shop
@@ -170,12 +171,17 @@ class Gates:
         if call.endpoint is Endpoint.ADMIN:
             if received.on_behalf_of is not None:
                 raise FrontRefused("OnBehalfOf is for Sales and Depot; an administrator speaks for nobody else")
+            if received.security is not None:
+                raise SecurityUnsupported("Security is for Sales and Depot; administrators send their API key alone")
             administrator = await self._administrator(call)
             self._requirements[call.endpoint].require_role(administrator, received.operation.name)
             address = call.client.address
             return received, Caller(identified_shop=None, identified_administrator=administrator.name, address=address)
         requirements = self._requirements.get(call.endpoint, _NO_REQUIREMENTS)
-        shown = bool(call.authorization) and received.operation.name in requirements.identified
+        # A Security header block is never left unread, whatever the service makes of what it proves.
+        shown = received.security is not None or (
+            bool(call.authorization) and received.operation.name in requirements.identified
+        )
         if call.endpoint is not Endpoint.SALES and received.on_behalf_of is None and not shown:
             return received, Caller(identified_shop=None, address=call.client.address)
         proven = await self._proven(received, call)
@@ -186,6 +192,7 @@ class Gates:
             address=call.client.address,
             kinds=tuple(proof.kind.value for proof in proven.proofs),
             credential_ids=tuple(proof.credential_id for proof in proven.proofs),
+            marks=proven.marks,
         )
         return proven.received, self._spoken_for(proven.received, call, caller, proven.proofs)
 

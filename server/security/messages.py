@@ -8,6 +8,7 @@ from server.security.callers import Calling
 from server.security.certificates import CertificateStore
 from server.security.proofs import Proof
 from soap import Received
+from storage.marks import Mark
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -15,10 +16,12 @@ class MessageProofs:
     """What the header blocks of a message prove, and the message as far as the proofs cover it.
 
     `received` is what goes on to validation: where there is a signature, made of the signed bytes and of nothing else.
+    `marks` must be used up before the message is answered.
     """
 
     received: Received
     proofs: tuple[Proof, ...] = ()
+    marks: tuple[Mark, ...] = ()
 
 
 class MessageSecurity(Protocol):

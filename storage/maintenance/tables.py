@@ -263,6 +263,7 @@ TABLES: tuple[Table, ...] = (
         diff=_T,
     ),
     _table("administrators", "name", name=_T, lookup=_B, created_at=_N, revoked_at=_N, roles=_T),
+    _table("used_marks", "mark", mark=_B, until_at=_N),
     _table("outbox_keys", "channel key", channel=_T, key=_T, last=_N),
     _table(
         "outbox",

@@ -21,12 +21,15 @@ from storage.commands import (
     StoreSigned,
 )
 from storage.errors import DiskFull, StorageClosed
+from storage.marks import MarksKept, MarksUsed, UseMarks
+from storage.marks_plans import use_marks
 from storage.migrations import shipped_migrations
 from storage.outcomes import Failed, Outcome, Withdrawn
 from storage.postgres.connection import Opener
 from storage.postgres.forgetting import rewrite
+from storage.postgres.marks import MarkWriter
 from storage.postgres.migrations import migrate
-from storage.postgres.orders import OrderWriter
+from storage.postgres.orders import OrderWriter, place_batch
 from storage.postgres.running import Connection, execute, fetch, run_plan
 from storage.postgres.transactions import Body, Transactions
 from storage.reads import plan_query
@@ -66,6 +69,8 @@ class PostgresStorage:
         self._orders: WaitingLine[PlaceOrder] = WaitingLine(
             run=self._place, limit=queue_limit, batch_limit=batch_limit, lanes=order_lanes
         )
+        self._mark_writer = MarkWriter(transactions=writing)
+        self._marks: WaitingLine[UseMarks] = WaitingLine(run=self._mark, limit=queue_limit, batch_limit=batch_limit)
         self._changes: WaitingLine[Body] = WaitingLine(run=self._change, limit=queue_limit, lanes=CHANGE_LANES)
         self._queries: WaitingLine[Query] = WaitingLine(
             run=self._answer, limit=queue_limit, lanes=reader_count, droppable=True
@@ -85,7 +90,7 @@ class PostgresStorage:
         await migrate(opener, shipped_migrations(sql_folder("postgres/migrations")))
         return cls(
             opener=opener,
-            writing=await opener.transactions("begin_write", size=order_lanes + CHANGE_LANES),
+            writing=await opener.transactions("begin_write", size=order_lanes + CHANGE_LANES + 1),
             reading=await opener.transactions("begin_read", size=reader_count),
             queue_limit=queue_limit,
             batch_limit=batch_limit,
@@ -98,6 +103,8 @@ class PostgresStorage:
         self._refuse_closed()
         if isinstance(command, PlaceOrder):
             return await self._orders.submit(command)
+        if isinstance(command, UseMarks) and command.command is None and len(command.marks) == 1:
+            return await self._marks.submit(command)
         return await self._changes.submit(partial(carry_out, command))
 
     async def query(self, query: Query) -> Any:
@@ -127,7 +134,7 @@ class PostgresStorage:
         if self._closed:
             return
         self._closed = True
-        for line in (self._orders, self._changes, self._queries):
+        for line in (self._orders, self._marks, self._changes, self._queries):
             await line.idle()
         await self._writing.close()
         await self._reading.close()
@@ -138,6 +145,9 @@ class PostgresStorage:
 
     async def _place(self, commands: list[PlaceOrder]) -> Sequence[Outcome]:
         return self._noted(await self._order_writer.place(commands))
+
+    async def _mark(self, commands: list[UseMarks]) -> Sequence[Outcome]:
+        return self._noted(await self._mark_writer.use(commands))
 
     async def _change(self, bodies: list[Body]) -> Sequence[Outcome]:
         return self._noted([await self._writing.write(body) for body in bodies])
@@ -159,6 +169,8 @@ async def carry_out(command: PlannedCommand, connection: Connection) -> object:
     The rows that a decision depends on are locked first, in sorted order: so no circle of waiting arises, and what is
     read after that counts everything that earlier holders of the locks have committed.
     """
+    if isinstance(command, UseMarks):
+        return await _carry_out_once(command, connection)
     if isinstance(command, ApplyTransfer | ChangeLicenses):
         licenses = {*command.license_versions, *(placement.license_id for placement in command.placements)}
         await fetch(connection, "hold_licenses", license_ids=sorted(licenses))
@@ -173,6 +185,20 @@ async def _need_room(connection: Connection) -> object:
     """Write a row that no page has room for, and take it back."""
     await execute(connection, "need_room", bytes=ROOM_BYTES)
     raise Withdrawn(answer=None)
+
+
+async def _carry_out_once(command: UseMarks, connection: Connection) -> MarksUsed:
+    # What a message must not do twice comes first: a repetition waits here for the first one and locks nothing else.
+    await run_plan(connection, use_marks(command.marks))
+    if isinstance(command.command, PlaceOrder):
+        (answer,) = await place_batch([command.command], connection)
+        return MarksUsed(answer=answer)
+    if command.command is None:
+        return MarksUsed()
+    try:
+        return MarksUsed(answer=await carry_out(command.command, connection))
+    except Withdrawn as withdrawn:
+        raise Withdrawn(MarksKept(answer=withdrawn.answer)) from None
 
 
 async def _find(query: Query, connection: Connection) -> object:

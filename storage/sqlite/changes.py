@@ -9,6 +9,8 @@ from storage import rows
 from storage.changes import check_write as plan_check
 from storage.changes import plan_command
 from storage.commands import AlreadyAnswered, Command, OrderNumberTaken, Placed, PlaceOrder
+from storage.marks import MarksUsed, UseMarks
+from storage.marks_plans import use_marks
 from storage.outbox_plans import add_messages
 from storage.sqlite.running import run_plan
 from storage.sqlite.statements import statements
@@ -18,6 +20,9 @@ def carry_out(db: sqlite3.Connection, command: Command) -> object:
     """The command's own answer (see `storage.interface`); `Withdrawn` when its writes must be taken back."""
     if isinstance(command, PlaceOrder):
         return _place_order(db, command)
+    if isinstance(command, UseMarks) and isinstance(command.command, PlaceOrder):
+        run_plan(db, use_marks(command.marks))
+        return MarksUsed(answer=_place_order(db, command.command))
     return run_plan(db, plan_command(command))
 
 
