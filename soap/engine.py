@@ -148,14 +148,15 @@ class Engine:
         envelope = read_envelope(root, kind)
         addressing = read_addressing(envelope.addressing, envelope.version) if envelope.addressing else None
         try:
-            return self._received(
-                envelope, kind.action if envelope.version is Version.SOAP12 else soap_action, addressing
-            )
+            action = kind.action if envelope.version is Version.SOAP12 else soap_action
+            return self._received(envelope, action, addressing, size=len(body))
         except SoapError as refused:
             refused.addressing = addressing
             raise
 
-    def _received(self, envelope: Envelope, action: str | None, addressing: Addressing | None) -> Received:
+    def _received(
+        self, envelope: Envelope, action: str | None, addressing: Addressing | None, *, size: int
+    ) -> Received:
         operation = self._by_tag.get(str(envelope.payload.tag))
         if operation is None:
             raise SoapError(
@@ -175,7 +176,7 @@ class Engine:
             on_behalf_of=self._front(envelope.blocks.get(ON_BEHALF_OF), envelope.version),
             addressing=addressing,
             security=envelope.blocks.get(SECURITY),
-            size=len(body),
+            size=size,
         )
 
     def _limits_for(self, body: bytes, charset: str | None) -> Limits:
