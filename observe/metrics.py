@@ -63,6 +63,7 @@ class Metrics:
             ["outcome"],
             registry=registry,
         )
+        self.guesses = Counter("opendepot_guesses", "Wrong tickets and credentials that were sent.", registry=registry)
         self.filter_decisions = Counter(
             "opendepot_filter_decisions",
             "Decisions about addresses: by endpoint, shop (none, named, identified), mode (enforce, shadow), outcome.",

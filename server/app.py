@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
@@ -49,6 +49,7 @@ from server.handlers.rights import REQUIRED
 from server.mail.unsubscribing import UNSUBSCRIBE_PATH, UnsubscribePages
 from server.ozomm.running import ExtensionService
 from server.security.gates import Gates, form_of
+from server.security.guessing import GuessKeeper, GuessLimits
 from server.security.wssecurity.freshness import Window
 from server.security.wssecurity.messages import WsSecurity
 from server.security.wssecurity.once import MarkingStorage
@@ -266,6 +267,7 @@ class Application:
     soap: SoapApplication
     admin_soap: SoapApplication
     filters: FilterKeeper
+    guesses: GuessKeeper
     health: Health
     metrics: Metrics
     events: EventLog
@@ -309,8 +311,21 @@ def build_application(
         ),
     )
     extensions = ExtensionService(settings, core, events=events, metrics=metrics, clock=clock, random=random)
+    guesses = GuessKeeper(
+        core.storage,
+        core.vault,
+        limits=GuessLimits(
+            guesses=settings.guess_limit,
+            period=timedelta(seconds=settings.guess_period_seconds),
+            delay_seconds=settings.guess_delay_seconds,
+        ),
+        clock=clock,
+        events=events,
+        metrics=metrics,
+    )
     dispatcher = Dispatcher(
         gates=gates,
+        guesses=guesses,
         services=Services(
             sales=core.sales,
             order_search=core.order_search,
@@ -351,6 +366,7 @@ def build_application(
             services, dispatcher, events=events, metrics=metrics, pages=_pages(settings, core, events, metrics)
         ),
         filters=filters,
+        guesses=guesses,
         admin_soap=SoapApplication((administered,), dispatcher, events=events, metrics=metrics),
         health=Health(
             {"storage": core.storage.ready, "firm_security_box": _signing(core.box)}, seconds=READINESS_SECONDS

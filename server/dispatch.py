@@ -15,6 +15,7 @@ from server.http.application import CutShort, Peer, Trouble
 from server.http.head import Head
 from server.security.callers import Caller, Calling
 from server.security.gates import Gates, gate_a
+from server.security.guessing import GuessKeeper, is_guess, targets_of
 from server.security.wssecurity.once import carried_out_once
 from server.security.wssecurity.refusals import SecurityFailed, SecurityRefused
 from soap import Addressing, Engine, Exchange, Received, Reply, Segments, SoapError, Stage, Version
@@ -59,6 +60,7 @@ class Dispatcher:
         self,
         *,
         gates: Gates,
+        guesses: GuessKeeper,
         services: Services,
         events: EventLog,
         metrics: Metrics,
@@ -68,6 +70,7 @@ class Dispatcher:
         storage: Storage,
     ) -> None:
         self.gates = gates
+        self.guesses = guesses
         self.services = services
         self.events = events
         self.metrics = metrics
@@ -107,6 +110,7 @@ class SoapExchange:
         self._operation = ""
         self._request_bytes = 0
         self._caller: Caller | None = None
+        self._message: object = None
         self._outcome = "ok"
         self._status = 0
         dispatcher.metrics.in_flight.inc()
@@ -145,6 +149,7 @@ class SoapExchange:
             answer_body = await self._begun(reply)
             self._stages.to(Stage.ANSWERING)
         except Exception as error:  # noqa: BLE001  the rim: any error ends as a fault with a reference
+            await self._count_guess(error)
             return self.faulted(error)
         self._status = reply.status
         return Answer(status=reply.status, content_type=reply.content_type, body=answer_body)
@@ -224,8 +229,22 @@ class SoapExchange:
             fields=CHALLENGE if isinstance(error, NotIdentified) else (),
         )
 
+    async def _count_guess(self, error: Exception) -> None:
+        call = self._calling
+        if call is not None and is_guess(error, call):
+            account = None if self._caller is None else self._caller.account
+            await self._dispatcher.guesses.failed(call.client.address, targets_of(call, self._message, account))
+
     async def _carried_out(self, body: bytes) -> Reply:
-        """Pass all stages, in the order of design section 3."""
+        """Pass all stages, one after the other for an address that guesses."""
+        assert self._calling is not None  # noqa: S101  gate A has made it
+        if self._dispatcher.guesses.idle:
+            return await self._through_gate_b(body, self._calling)
+        async with self._dispatcher.guesses.slowed_down(self._calling.client.address):
+            return await self._through_gate_b(body, self._calling)
+
+    async def _through_gate_b(self, body: bytes, call: Calling) -> Reply:
+        """Pass the stages in the order of design section 3."""
         dispatcher, service, stages, fields = self._dispatcher, self._service, self._stages, self._head.fields
         engine = service.engine
         self._request_bytes = len(body)
@@ -237,12 +256,19 @@ class SoapExchange:
         )
         self._version, self._operation = received.version, received.operation.name
         self._addressing, self._one_way = received.addressing, received.operation.one_way
-        assert self._calling is not None  # noqa: S101  gate A has made it
-        received, self._caller = await dispatcher.gates.admit(received, self._calling)
+        received, self._caller = await dispatcher.gates.admit(received, call)
         stages.to(Stage.AUTHENTICATED)
+        if call.front is None or dispatcher.guesses.idle:
+            return await self._decoded(received, self._caller, off_loop=off_loop)
+        async with dispatcher.guesses.slowed_down(call.client.address):
+            return await self._decoded(received, self._caller, off_loop=off_loop)
+
+    async def _decoded(self, received: Received, caller: Caller, *, off_loop: bool) -> Reply:
+        engine, stages = self._service.engine, self._stages
         message = await _on(off_loop, lambda: engine.decode(received))
+        self._message = message
         stages.to(Stage.VALIDATED)
-        return await self._handled(received, Call(message=message, caller=self._caller), off_loop=off_loop)
+        return await self._handled(received, Call(message=message, caller=caller), off_loop=off_loop)
 
     async def _handled(self, received: Received, call: Call[object], *, off_loop: bool) -> Reply:
         self._stages.to(Stage.RUNNING)

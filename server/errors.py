@@ -67,6 +67,12 @@ class FrontRefused(ServerError):
     code = "FrontRefused"
 
 
+class TooManyGuesses(ServerError):
+    """Too many wrong tickets or credentials came from the caller's address, and another request of it is waiting."""
+
+    code = "TooManyGuesses"
+
+
 class RoleMissing(ServerError):
     """The administrator has no role that the operation is for."""
 

@@ -93,6 +93,13 @@ CATALOGUE: Mapping[str, FaultKind] = {
         meaning="OnBehalfOf was sent by somebody who does not hold the right front, or by an API key alone.",
         mend="Leave the header block out; a front has the right, and a client certificate or a signature.",
     ),
+    "TooManyGuesses": FaultKind(
+        element="AccessFault",
+        status=429,
+        meaning="Too many wrong tickets or credentials came from the caller's address.",
+        mend="Send the request again after a while, with one request at a time.",
+        retry=True,
+    ),
     "RoleMissing": FaultKind(
         element="AccessFault",
         meaning="The administrator has no role that the operation is for; the message names the roles.",

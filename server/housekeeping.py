@@ -32,6 +32,7 @@ MARK_SECONDS = 30.0
 MARKS_AT_ONCE = 1_000
 FORGIVING = timedelta(minutes=10)
 """How far behind the clock of another node may be."""
+GUESSES_SECONDS = 0.25
 LATE_SECONDS = 60.0
 GRACE_SECONDS = 2.0
 """How long work that is under way may go on when the process ends."""
@@ -45,7 +46,11 @@ async def housekeeping(settings: Settings, core: Core, application: Application)
     events = application.events
     sealing = Sealing(core.sealer, events=events, metrics=application.metrics)
     async with AsyncExitStack() as stack:
-        works: list[tuple[str, Turn, float]] = [("audit_seal", sealing.turn, SEAL_SECONDS)]
+        works: list[tuple[str, Turn, float]] = [
+            ("audit_seal", sealing.turn, SEAL_SECONDS),
+            ("guesses", application.guesses.look, GUESSES_SECONDS),
+            ("guesses_forgotten", application.guesses.forget, SWEEP_SECONDS),
+        ]
         await stack.enter_async_context(application.extensions.opened())
         if application.extensions.runs:
             works.append(("extensions", application.extensions.turn, RUN_SECONDS))

@@ -212,6 +212,18 @@ class Settings(BaseSettings):
         description="TOML files with IP filter rules, beside those in the database; docs/explanation/ip-filters.md has "
         "the format. A change is taken up by itself.",
     )
+    guess_limit: int = Field(
+        default=10,
+        ge=1,
+        description="Wrong tickets or credentials that one address (IPv6: one /64) may send in guess_period_seconds, "
+        "over all workers and nodes; after that its requests are heard one at a time, slowly.",
+    )
+    guess_period_seconds: float = Field(
+        default=600.0, ge=1, le=86_400, description="Time in which so many guesses are forgotten, in seconds."
+    )
+    guess_delay_seconds: float = Field(
+        default=2.0, ge=0, le=30, description="How long a request waits that comes after too many guesses, in seconds."
+    )
     admin_soap_host: str = Field(
         default="127.0.0.1", description="Address that the Admin interface (SOAP) listens on. Keep it inside."
     )

@@ -47,6 +47,7 @@ from storage.extensions import (
     ExtensionCommand,
     RetryExtensions,
 )
+from storage.guesses import CountGuess, ForgetGuesses, GuessCommand, plan_guess_command
 from storage.marketing import MarketingCommand
 from storage.marketing_plans import plan_marketing_command
 from storage.marks import ForgetMarks, MarkCommand, UseMarks
@@ -74,6 +75,7 @@ PlannedCommand = (
     | SetAccessPolicy
     | AddAdministrator
     | CredentialCommand
+    | GuessCommand
     | StoreFilters
     | ChangeLicenses
     | ApplyTransfer
@@ -112,6 +114,8 @@ def plan_command(command: PlannedCommand) -> Plan[object]:  # noqa: C901, PLR091
             return _add_administrator(command)
         case SetDepotPolicy() | SetShopActive() | AddCredential() | RevokeCredential() | RevokeAdministrator():
             return plan_credential_command(command)
+        case CountGuess() | ForgetGuesses():
+            return plan_guess_command(command)
         case StoreFilters():
             return _store_filters(command)
         case ApplyTransfer():

@@ -11,6 +11,7 @@ from datetime import datetime
 from storage.audit import AuditQuery, SealAudit
 from storage.erasure import EraseOrders, ErasureQuery
 from storage.extensions import ExtensionCommand, ExtensionQuery
+from storage.guesses import GuessCommand, LoadGuesses
 from storage.marketing import MarketingCommand, MarketingQuery
 from storage.marks import MarkCommand
 from storage.outbox import OutboxCommand, OutboxMessage, OutboxQuery
@@ -700,6 +701,7 @@ Command = (
     | RevokeCredential
     | AddAdministrator
     | RevokeAdministrator
+    | GuessCommand
     | StoreFilters
     | MarketingCommand
 )
@@ -728,6 +730,7 @@ Query = (
     | FindAdministrator
     | ListAdministrators
     | FindIdentity
+    | LoadGuesses
     | ShowShop
     | LoadFilters
     | FindFilters

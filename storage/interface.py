@@ -1,5 +1,7 @@
 """The one protocol of storage that the rules and the server program against (design, section 8)."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Protocol, overload
 
 from storage.audit import (
@@ -92,6 +94,7 @@ from storage.extensions import (
     LoadExtensions,
     RetryExtensions,
 )
+from storage.guesses import CountGuess, ForgetGuesses, GuessCounted, LoadGuesses
 from storage.marketing import (
     AddCampaign,
     AddressView,
@@ -142,6 +145,10 @@ class Storage(Protocol):
     async def execute(
         self, command: SetDepotPolicy | SetShopActive | AddCredential | RevokeCredential | RevokeAdministrator
     ) -> bool: ...
+    @overload
+    async def execute(self, command: CountGuess) -> GuessCounted: ...
+    @overload
+    async def execute(self, command: ForgetGuesses) -> int: ...
     @overload
     async def execute(self, command: PlaceOrder) -> Placed | AlreadyAnswered | OrderNumberTaken: ...
     @overload
@@ -206,6 +213,8 @@ class Storage(Protocol):
     async def query(self, query: ListAdministrators) -> tuple[Administrator, ...]: ...
     @overload
     async def query(self, query: FindIdentity) -> Identity | None: ...
+    @overload
+    async def query(self, query: LoadGuesses) -> Mapping[bytes, datetime]: ...
     @overload
     async def query(self, query: ShowShop) -> ShopView | None: ...
     @overload

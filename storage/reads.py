@@ -47,6 +47,7 @@ from storage.erasure_plans import plan_erasure_query
 from storage.errors import NotInitialised
 from storage.extension_plans import plan_extension_query
 from storage.extensions import FindExtension, ListExtensions, LoadExtensions
+from storage.guesses import LoadGuesses, load_guesses
 from storage.marketing import CountFates, FindAddress, ListCampaigns, ListConsents, WalkExpiring
 from storage.marketing_plans import plan_marketing_query
 from storage.outbox import ListOutbox, LoadOutbox
@@ -92,6 +93,8 @@ def plan_query(query: Query) -> Plan[object]:  # noqa: C901, PLR0911, PLR0912 - 
             return _list_administrators()
         case FindIdentity():
             return _find_identity(query)
+        case LoadGuesses():
+            return load_guesses(query)
         case ShowShop():
             return _show_shop(query)
         case LoadFilters():

@@ -19,6 +19,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--state", default=None, help="the folder in which long runs are kept and go on (make long)")
     parser.addoption("--power-losses", type=int, default=200, help="how often the power goes (make long)")
     parser.addoption("--power-from", type=int, default=1_000, help="the first seed of power losses (make long)")
+    parser.addoption("--guesses", type=int, default=100_000, help="how many tickets are guessed at (make long)")
     parser.addoption("--filled", type=int, default=1_000_000, help="orders in a database that is large (make long)")
     parser.addoption("--mutants", type=int, default=400, help="how many changes of ipfilters/ are tried (make long)")
 

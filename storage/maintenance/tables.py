@@ -264,6 +264,7 @@ TABLES: tuple[Table, ...] = (
     ),
     _table("administrators", "name", name=_T, lookup=_B, created_at=_N, revoked_at=_N, roles=_T),
     _table("used_marks", "mark", mark=_B, until_at=_N),
+    _table("guesses", "subject", subject=_B, empty_at=_N, last_at=_N, alarmed_at=_N),
     _table("outbox_keys", "channel key", channel=_T, key=_T, last=_N),
     _table(
         "outbox",
