@@ -515,6 +515,12 @@ class TooLarge(RequestFault):
     """The body is larger than the operation allows. Send less at once."""
 
 
+class TooManyGuesses(AccessFault):
+    """Too many wrong tickets or credentials came from the caller's address. Send the request again after a while,
+    with one request at a time.
+    """
+
+
 class TooManyPieces(RuleFault):
     """The licence has fewer pieces than shall be taken back. The message says how many it has; leave pieces out to
     take all.
@@ -626,6 +632,7 @@ BY_CODE: Mapping[str, type[FaultReceived]] = {
     "TicketUnknown": TicketUnknown,
     "TooComplex": TooComplex,
     "TooLarge": TooLarge,
+    "TooManyGuesses": TooManyGuesses,
     "TooManyPieces": TooManyPieces,
     "TransactionConflict": TransactionConflict,
     "VersionMismatch": VersionMismatch,
