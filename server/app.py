@@ -310,7 +310,9 @@ def build_application(
             window=Window(lifetime_seconds=settings.message_seconds, skew_seconds=settings.message_skew_seconds),
         ),
     )
-    extensions = ExtensionService(settings, core, events=events, metrics=metrics, clock=clock, random=random)
+    extensions = ExtensionService(
+        settings, core, events=events, metrics=metrics, clock=clock, random=random, offers=core.campaigns
+    )
     guesses = GuessKeeper(
         core.storage,
         core.vault,

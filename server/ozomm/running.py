@@ -22,6 +22,7 @@ from licensing.marketing.mails import Mailer
 from observe import EventLog, Metrics
 from server.ozomm.configuration import load_configuration
 from server.settings import Settings
+from storage.errors import StorageError
 
 if TYPE_CHECKING:
     from server.app import Core
@@ -57,11 +58,26 @@ class ExtensionService:
 
     async def extend(self, request: ExtensionRequest) -> ExtensionAnswer:
         """Begin an extension, here or elsewhere. Raises the rules' refusals and storage's errors."""
-        return await self._open().extend(request)
+        answer = await self._open().extend(request)
+        await self._count(answer, request.transaction_id)
+        return answer
 
     async def get(self, question: ExtensionQuestion) -> ExtensionAnswer:
         """Tell what has become of one, here or elsewhere. Raises the rules' refusals and storage's errors."""
-        return await self._open().get(question)
+        answer = await self._open().get(question)
+        await self._count(answer, question.transaction_id)
+        return answer
+
+    async def _count(self, answer: ExtensionAnswer, transaction_id: str) -> None:
+        """Count the offers that an answer shows, once for each extension; on the computer that has made them."""
+        if self._engine is None or not answer.offers or not answer.licenses:
+            return
+        license_id = answer.licenses[0].license_id
+        subject = f"{license_id} {transaction_id}"
+        try:
+            await self._core.campaigns.shown(answer.offers, license_id=license_id, subject=subject)
+        except StorageError as error:  # what was done for the customer is told, though it could not be counted
+            self._events.warning("offers_uncounted", code=error.code)
 
     def _open(self) -> Extensions:
         if self._answering is None:
