@@ -47,6 +47,15 @@ async def placed(server: Server, count: int) -> tuple[str, dict[str, Container]]
 async def with_right(server: Server) -> None:
     async with opened_core(load_settings(server.folder / CONFIG)) as core:
         await core.catalogue.set_rights(server.extra["shop"], (BULK,))
+    async with DepotClient(server.url, credential=ApiKey(key=server.api_key)) as shop:
+        for _ in range(200):  # another process has changed it, which is noticed at the next look
+            try:
+                await taken(shop.get_license_updates(firm_code=404))
+            except faults.RightMissing:
+                await asyncio.sleep(0.05)
+            else:
+                return
+    raise AssertionError("the right was never noticed")
 
 
 async def taken(updates: AsyncIterator[messages.ContainerUpdate]) -> list[messages.ContainerUpdate]:
