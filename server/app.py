@@ -25,6 +25,7 @@ from licensing.bulk import Bulk
 from licensing.catalogue import Catalogue
 from licensing.credentials import Credentials
 from licensing.depot import Depot
+from licensing.linking import UpdateLinks
 from licensing.losses import Losses
 from licensing.marketing.addresses import AddressBook
 from licensing.marketing.campaigns import Campaigns
@@ -40,6 +41,7 @@ from licensing.vendor_actions import VendorActions
 from licensing.watching import Watcher
 from observe import EventLog, Health, Metrics
 from server.dispatch import Dispatcher, Service
+from server.downloads import DOWNLOAD_PATH, Downloads
 from server.errors import SettingsError
 from server.filters.keeper import FilterKeeper
 from server.filters.shops import ShopFilters
@@ -126,6 +128,7 @@ class Core:
     losses: Losses
     pushing: Pushing
     bulk: Bulk
+    links: UpdateLinks
     watcher: Watcher
     replaying: Replaying
     tracer: Tracer
@@ -207,6 +210,9 @@ async def opened_core(
             depot=licences,
             losses=Losses(carrier=carrier, vault=vault, random=random),
             pushing=pushing,
+            links=UpdateLinks(
+                storage=storage, vault=vault, clock=clock, random=random, lifetime=settings.update_link_lifetime
+            ),
             bulk=Bulk(
                 storage=storage,
                 vault=vault,
@@ -335,6 +341,8 @@ def build_application(
             losses=core.losses,
             pushing=core.pushing,
             bulk=core.bulk,
+            links=core.links,
+            update_url=lambda token: f"{public_url}{DOWNLOAD_PATH}{token}",
             depot=core.depot,
             extensions=extensions,
             shop_filters=ShopFilters(
@@ -363,10 +371,12 @@ def build_application(
         for published in PUBLISHED
         if posixpath.basename(published.path) in settings.services
     )
+    pages = {
+        DOWNLOAD_PATH: Downloads(core.links, gates, events=events),
+        **_pages(settings, core, events, metrics),
+    }
     return Application(
-        soap=SoapApplication(
-            services, dispatcher, events=events, metrics=metrics, pages=_pages(settings, core, events, metrics)
-        ),
+        soap=SoapApplication(services, dispatcher, events=events, metrics=metrics, pages=pages),
         filters=filters,
         guesses=guesses,
         admin_soap=SoapApplication((administered,), dispatcher, events=events, metrics=metrics),

@@ -9,6 +9,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from email.headerregistry import Address
 from email.utils import parseaddr
 from enum import StrEnum
@@ -107,6 +108,13 @@ class Settings(BaseSettings):
         default=None,
         description="The page where licensees collect, with {ticket} where the ticket goes; it stands in the answers "
         "to orders. Put it behind a # so that no proxy logs it.",
+    )
+    update_link_seconds: int | None = Field(
+        default=None,
+        ge=60,
+        le=30 * 24 * 3600,
+        description="For how long an update file can also be fetched by GET, under an address that answers of "
+        "GetLicenseUpdate then hold. Left out: they hold none.",
     )
     max_body_bytes: int = Field(default=256 * 1024, ge=1024, description="Greatest body of a request, in bytes.")
     max_orders_body_bytes: int = Field(
@@ -532,6 +540,11 @@ class Settings(BaseSettings):
             namespaces=self.max_namespaces,
             name_bytes=self.max_name_bytes,
         )
+
+    @property
+    def update_link_lifetime(self) -> timedelta | None:
+        """How long links to update files hold; None: none are made."""
+        return None if self.update_link_seconds is None else timedelta(seconds=self.update_link_seconds)
 
     @property
     def own_limits(self) -> Mapping[str, Limits]:

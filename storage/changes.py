@@ -21,6 +21,7 @@ from storage.commands import (
     ChangeLicenses,
     DecideApproval,
     InitialiseServer,
+    LinkUpdate,
     Moved,
     OrderNumberTaken,
     RaiseEpoch,
@@ -83,6 +84,7 @@ PlannedCommand = (
     | SealAudit
     | RaiseEpoch
     | BlockContainer
+    | LinkUpdate
     | RequestApproval
     | DecideApproval
     | OutboxCommand
@@ -126,6 +128,8 @@ def plan_command(command: PlannedCommand) -> Plan[object]:  # noqa: C901, PLR091
             return seal_audit(command)
         case RaiseEpoch():
             return _raise_epoch(command)
+        case LinkUpdate():
+            return _link_update(command)
         case BlockContainer():
             return _block_container(command)
         case RequestApproval():
@@ -335,6 +339,24 @@ def _raise_epoch(command: RaiseEpoch) -> Plan[ServerRow | None]:
     if (yield from written("raise_epoch", {"epoch": command.epoch})):
         yield from written("add_audit", rows.flat(command.audit))
     return (yield from load_server())
+
+
+def _link_update(command: LinkUpdate) -> Plan[bool]:
+    yield from written("drop_update_links", {"at": rows.from_time(command.at)})
+    yield from written(
+        "add_update_link",
+        {
+            "lookup": command.lookup,
+            "serial": command.serial,
+            "firm_code": command.firm_code,
+            "first_epoch": command.first[0],
+            "first_number": command.first[1],
+            "last_epoch": command.last[0],
+            "last_number": command.last[1],
+            "expires_at": rows.from_time(command.expires_at),
+        },
+    )
+    return True
 
 
 def _block_container(command: BlockContainer) -> Plan[bool]:

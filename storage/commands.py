@@ -642,6 +642,30 @@ class FindApproval:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class LinkUpdate:
+    """Let the file of a container's steps, from one counter to another, be fetched by a token until it expires.
+
+    `lookup` is the token's keyed hash. What has expired `at` this time is forgotten. Answered with True.
+    """
+
+    lookup: bytes
+    serial: str
+    firm_code: int
+    first: Counter
+    last: Counter
+    expires_at: datetime
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FindLinkedSteps:
+    """The steps that a token's keyed hash leads to at a time, in order; none for one that is unknown or expired."""
+
+    lookup: bytes
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ListContainers:
     """Up to `limit` containers by serial and firm code, those that sort after `after`: a tuple of such pairs, sorted.
 
@@ -688,6 +712,7 @@ Command = (
     | SealAudit
     | RaiseEpoch
     | BlockContainer
+    | LinkUpdate
     | RequestApproval
     | DecideApproval
     | OutboxCommand
@@ -724,6 +749,7 @@ Query = (
     | FindApproval
     | WatchContainers
     | ListContainers
+    | FindLinkedSteps
     | OutboxQuery
     | ExtensionQuery
     | ErasureQuery

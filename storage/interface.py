@@ -41,11 +41,13 @@ from storage.commands import (
     FindHistory,
     FindIdentity,
     FindItem,
+    FindLinkedSteps,
     FindOrder,
     FindOrders,
     FindShop,
     FindTickets,
     InitialiseServer,
+    LinkUpdate,
     ListAdministrators,
     ListApprovals,
     ListContainers,
@@ -129,7 +131,7 @@ from storage.outbox import (
     SettleDelivered,
     SettleFailed,
 )
-from storage.records import Administrator, Approval, AuditRow, FilterDocument, Identity, Item, ServerRow, Shop
+from storage.records import Administrator, Approval, AuditRow, FilterDocument, Identity, Item, ServerRow, Shop, StepRow
 
 
 class Storage(Protocol):
@@ -162,7 +164,7 @@ class Storage(Protocol):
     @overload
     async def execute(self, command: RaiseEpoch) -> ServerRow: ...
     @overload
-    async def execute(self, command: BlockContainer | DecideApproval) -> bool: ...
+    async def execute(self, command: BlockContainer | DecideApproval | LinkUpdate) -> bool: ...
     @overload
     async def execute(self, command: RequestApproval) -> Approval: ...
     @overload
@@ -257,6 +259,8 @@ class Storage(Protocol):
     async def query(self, query: FindApproval) -> Approval | None: ...
     @overload
     async def query(self, query: WatchContainers) -> ContainerChanges: ...
+    @overload
+    async def query(self, query: FindLinkedSteps) -> tuple[StepRow, ...]: ...
     @overload
     async def query(self, query: ListContainers) -> tuple[tuple[str, int], ...]: ...
     @overload

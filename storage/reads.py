@@ -17,6 +17,7 @@ from storage.commands import (
     FindHistory,
     FindIdentity,
     FindItem,
+    FindLinkedSteps,
     FindOrder,
     FindOrders,
     FindShop,
@@ -67,6 +68,7 @@ from storage.records import (
     LicenseUse,
     ServerRow,
     Shop,
+    StepRow,
     TransferRow,
 )
 
@@ -129,6 +131,8 @@ def plan_query(query: Query) -> Plan[object]:  # noqa: C901, PLR0911, PLR0912 - 
             return _watch_containers(query)
         case FindExtension() | ListExtensions() | LoadExtensions():
             return plan_extension_query(query)
+        case FindLinkedSteps():
+            return _find_linked_steps(query)
         case ListContainers():
             return _list_containers(query)
         case LoadOutbox() | ListOutbox():
@@ -474,6 +478,11 @@ def _watch_containers(query: WatchContainers) -> Plan[ContainerChanges]:
         current_epoch=0 if server is None else server.current_epoch,
         changes={(row["serial"], row["firm_code"]): row["changes"] for row in found},
     )
+
+
+def _find_linked_steps(query: FindLinkedSteps) -> Plan[tuple[StepRow, ...]]:
+    found = yield from many("steps_of_link", {"lookup": query.lookup, "at": rows.from_time(query.at)})
+    return tuple(rows.step(row) for row in found)
 
 
 def _list_containers(query: ListContainers) -> Plan[tuple[tuple[str, int], ...]]:

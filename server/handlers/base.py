@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 from licensing.bulk import Bulk
 from licensing.depot import Depot
 from licensing.extensions.engine import Extensions
+from licensing.linking import UpdateLinks
 from licensing.losses import Losses
 from licensing.orders import Sales
 from licensing.pushing import Pushing
@@ -37,6 +38,8 @@ class Services:
     losses: Losses
     pushing: Pushing
     bulk: Bulk
+    links: UpdateLinks
+    update_url: Callable[[str], str]
     shop_filters: ShopFilters
     extensions: Extensions
 

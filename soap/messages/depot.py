@@ -123,10 +123,13 @@ class UpdateResult:
         same, with the update that brings the container back. Marked, Blocked: support has to decide about
         this container. More states may come.
     update: The update file, to be imported into the container.
+    update_url: Where the same file can be fetched by HTTP GET for a while, in parts too. Whoever has this
+        address has the file.
     """
 
     state: str
     update: bytes | None = None
+    update_url: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

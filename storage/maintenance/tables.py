@@ -217,6 +217,18 @@ TABLES: tuple[Table, ...] = (
         created_at=_N,
     ),
     _table(
+        "update_links",
+        "lookup",
+        lookup=_B,
+        serial=_T,
+        firm_code=_N,
+        first_epoch=_N,
+        first_number=_N,
+        last_epoch=_N,
+        last_number=_N,
+        expires_at=_N,
+    ),
+    _table(
         "audit",
         "audit_id",
         audit_id=Kind.AUDIT_ID,

@@ -2,6 +2,7 @@
 
 from licensing.transfers.planning import Target
 from server.handlers.base import Call, Services
+from server.handlers.depot.update_result import update_result
 from soap.messages import depot
 
 
@@ -19,4 +20,4 @@ async def get_license_update(
         context=message.context,
         user=message.user,
     )
-    return depot.GetLicenseUpdateAnswer(result=depot.UpdateResult(state=answer.state, update=answer.update))
+    return depot.GetLicenseUpdateAnswer(result=await update_result(answer, services))

@@ -223,3 +223,21 @@ FROM containers
 WHERE firm_code = :firm_code AND (serial, firm_code) > (:after_serial, :after_firm_code)
 ORDER BY serial, firm_code
 LIMIT :limit;
+
+-- name: add_update_link
+INSERT INTO update_links (lookup, serial, firm_code, first_epoch, first_number, last_epoch, last_number, expires_at)
+VALUES (:lookup, :serial, :firm_code, :first_epoch, :first_number, :last_epoch, :last_number, :expires_at);
+
+-- name: drop_update_links
+DELETE FROM update_links WHERE expires_at <= :at;
+
+-- name: steps_of_link
+SELECT
+    s.serial, s.firm_code, s.epoch, s.number, s.from_epoch, s.from_number, s.kind, s.digest_before, s.digest_after,
+    s.state_after, s.content, s.signed, s.issued_at
+FROM update_links AS u
+JOIN steps AS s ON s.serial = u.serial AND s.firm_code = u.firm_code
+    AND (s.epoch, s.number) >= (u.first_epoch, u.first_number)
+    AND (s.epoch, s.number) <= (u.last_epoch, u.last_number)
+WHERE u.lookup = :lookup AND u.expires_at > :at
+ORDER BY s.epoch, s.number;
