@@ -78,7 +78,7 @@ async def test_an_address_that_may_not_use_the_depot_gets_no_file(start: Start) 
     server = await start(update_link_seconds=60)
     url, _ = await linked(server)
     rules = server.folder / "rules.toml"
-    rules.write_text('[[global]]\ndeny = "127.0.0.0/8"\n')
+    rules.write_text('format = 1\n[[global]]\ndeny = "127.0.0.0/8"\n')
     closed = await start(update_link_seconds=60, filter_files=(rules,))
     token = url.rpartition("/")[2]
     async with closed.session.get(f"{closed.url}/v1/updates/{token}") as refused:
