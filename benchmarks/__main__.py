@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import access, depot, engine, growth, orders, slow, stages, workers
+from benchmarks import access, depot, engine, growth, orders, slow, stages, stream, workers
 from benchmarks.report import Options, Record, Refused, print_record
 
 WIDTH = 160
@@ -21,6 +21,7 @@ BENCHMARKS: Mapping[str, Callable[[Options], Record]] = {
     "orders": orders.run,
     "slow": slow.run,
     "stages": stages.run,
+    "stream": stream.run,
     "workers": workers.run,
 }
 """Every benchmark by its name; the first line of its docstring is its help."""
@@ -42,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         only=tuple(name for name in chosen.only.split(",") if name),
         tolerate_others=chosen.tolerate_others,
         orders=chosen.orders,
+        mebibytes=chosen.mebibytes,
     )
     try:
         record = BENCHMARKS[chosen.name](options)
@@ -84,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--only", metavar="NAME,NAME", default="", help="these contestants alone (default all)")
     parser.add_argument("--orders", type=int, help="how many orders the large database of growth holds")
+    parser.add_argument("--mebibytes", type=_positive, help="how large the answer of stream is (default 256)")
     parser.add_argument(
         "--tolerate-others",
         action="store_true",

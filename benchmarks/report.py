@@ -23,7 +23,7 @@ class Options:
     `seconds` is the length of one measurement, after `warm_up_seconds` of the same load. `only` names the contestants
     to take part, all of them when it is empty. `tolerate_others` reports, with warnings, what was measured while
     something else kept the contestants from their core. `orders` is how many orders a database holds beforehand, where
-    that is what is measured.
+    that is what is measured; `mebibytes` is how large a streamed answer is.
     """
 
     rounds: int = 5
@@ -33,6 +33,7 @@ class Options:
     only: tuple[str, ...] = ()
     tolerate_others: bool = False
     orders: int | None = None
+    mebibytes: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

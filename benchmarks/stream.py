@@ -1,0 +1,240 @@
+"""The benchmark `stream`: a GetLicenseUpdates answer of 256 MiB in constant memory, for the server and for its reader.
+
+Every file in it holds real signed steps, one of which is planned, signed and committed while the answer is on its way.
+"""
+
+import asyncio
+import json
+import secrets
+import shutil
+import socket
+import sys
+import tempfile
+import threading
+import time
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from benchmarks.contestants import CACHE, ROOT
+from benchmarks.processes import LOAD_CORE, SERVER_CORE, free_port, rss_mib, run_pinned, serving
+from benchmarks.report import Options, Record, Refused, figure_of, this_machine
+from containers import Container
+from licensing.orders import OrderLine, OrderRequest
+from licensing.rights import BULK
+from server.app import Core, opened_core, utc_now
+from server.cli.initialise import CONFIG, VENDOR_CERTIFICATE, initialise
+from server.settings import load_settings
+
+MEBIBYTES = 256
+FIRM_CODE = 6_000_010
+LICENSES = 80
+"""In each container: an update file is then about as large as one of a company's floating licence server."""
+
+SLOW_READERS, VANISHING_READERS = 4, 4
+SLOW_BYTES_A_SECOND = 1_000_000
+_SERVE = "from server.cli.main import main; main()"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One answer read to its end: what it was made of, its speed, and how far memory grew while it was read."""
+
+    round: int
+    mebibytes: float
+    updates: int
+    growth_mib: float
+    client_growth_mib: float
+    first_item_ms: float
+    mib_per_s: float
+    slow_growth_mib: float
+    descriptors_left: int
+
+    def as_dict(self) -> dict[str, str | float]:
+        """Give the fields by name, for the record."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filled:
+    """A folder with a server that has so many containers to bring up to date, and the key of a shop that may ask."""
+
+    folder: Path
+    api_key: str
+    updates: int
+    mebibytes: float
+
+
+def run(options: Options) -> Record:
+    """Stream a large answer to an honest, a slow and a vanishing reader, and see what grows."""
+    CACHE.mkdir(exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="stream-", dir=CACHE))
+    runs: list[Run] = []
+    try:
+        for number in range(1, options.rounds + 1):
+            filled = fill(folder / str(number), mebibytes=options.mebibytes or MEBIBYTES)
+            found = measured(filled, options, number=number)
+            print(f"round {number}/{options.rounds}: {json.dumps(found.as_dict())}", flush=True)
+            runs.append(found)
+            shutil.rmtree(filled.folder)
+    finally:
+        shutil.rmtree(folder)
+    return Record(
+        name="stream",
+        machine=this_machine(),
+        versions={},
+        runs=[one.as_dict() for one in runs],
+        figures={
+            name: figure_of(float(one.as_dict()[name]) for one in runs)
+            for name in ("growth_mib", "client_growth_mib", "first_item_ms", "mib_per_s", "slow_growth_mib")
+        },
+    )
+
+
+def fill(folder: Path, *, mebibytes: float) -> Filled:
+    """Make a server whose containers have collected, never confirmed, and then lost a licence each to the vendor."""
+    initialise(folder)
+    return asyncio.run(_fill(folder, mebibytes))
+
+
+async def _fill(folder: Path, mebibytes: float) -> Filled:
+    async with opened_core(load_settings(folder / CONFIG)) as core:
+        await core.catalogue.add_item(
+            item_number="A",
+            firm_code=FIRM_CODE,
+            product_code=1,
+            options=(f"text={'t' * 250}", f"customerInformation={'c' * 250}"),
+        )
+        shop, api_key = await core.catalogue.add_shop("bulk")
+        await core.catalogue.set_rights("bulk", ("order", "read", BULK))
+        gathered, updates = 0, 0
+        while gathered < mebibytes * 1024 * 1024:
+            receipt = await core.sales.create_order(
+                shop=shop,
+                request=OrderRequest(
+                    transaction_id=f"t{updates}",
+                    lines=tuple(OrderLine(item_number="A", quantity=1) for _ in range(LICENSES)),
+                ),
+            )
+            gathered += await _collected(core, folder, receipt.ticket, updates)
+            await core.vendor_actions.withdraw_license(
+                shop=shop,
+                transaction_id=f"w{updates}",
+                license_id=receipt.licenses[0].license_id,
+                reason="a step that is made while the answer is on its way",
+            )
+            updates += 1
+    return Filled(folder=folder, api_key=api_key, updates=updates, mebibytes=gathered / 1024 / 1024)
+
+
+async def _collected(core: Core, folder: Path, ticket: str, number: int) -> int:
+    """Collect into a new container; give the length that its file will have in the answer, at least."""
+    container = Container.create(
+        folder / f"{number}.json",
+        trust_pem=(folder / VENDOR_CERTIFICATE).read_bytes(),
+        clock=utc_now,
+        random=secrets.token_bytes,
+    )
+    answer = await core.depot.get_license_update(
+        ticket=ticket, targets=(), context=container.context(FIRM_CODE), user=None
+    )
+    (folder / f"{number}.json").unlink()
+    if answer.update is None:
+        raise Refused(f"a container could not collect: {answer.state}")
+    return len(b64encode(answer.update))
+
+
+def measured(filled: Filled, options: Options, *, number: int) -> Run:
+    """Read the answer whole, then among slow and vanishing readers, then in two halves. Raises Refused for a loss."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    settings = ["--config", str(filled.folder / CONFIG), "--port", str(port), "--admin-port", str(free_port())]
+    command = [sys.executable, "-c", _SERVE, "serve", *settings]
+    environment = {"OPENDEPOT_WORKERS": "0"}
+    with serving(command, port=port, core=SERVER_CORE, directory=ROOT, environment=environment) as server:
+        _read(url, filled, most=1)
+        with _growth(server) as growth:
+            found = _read(url, filled)
+        descriptors = _descriptors(server)
+        with _growth(server) as slow_growth:
+            _slow_and_vanishing(port, filled.api_key, seconds=options.seconds)
+        for _ in range(100):
+            if (left := _descriptors(server) - descriptors) <= 0:
+                break
+            time.sleep(0.1)
+        halves = _read(url, filled, half=filled.updates // 2)
+    for one in (found, halves):
+        if one["updates"] != filled.updates or one["different"] != filled.updates:
+            raise Refused(f"{one} is not every one of {filled.updates} updates once")
+    return Run(
+        round=number,
+        mebibytes=round(found["bytes"] / 1024 / 1024, 1),
+        updates=filled.updates,
+        growth_mib=round(growth(), 1),
+        client_growth_mib=round(found["growth_mib"], 1),
+        first_item_ms=round(found["first_item_ms"], 1),
+        mib_per_s=round(found["bytes"] / 1024 / 1024 / found["seconds"], 2),
+        slow_growth_mib=round(slow_growth(), 1),
+        descriptors_left=max(0, left),
+    )
+
+
+def _read(url: str, filled: Filled, *, most: int = 0, half: int = 0) -> dict[str, float]:
+    words = [url, filled.api_key, str(FIRM_CODE), str(most), str(half)]
+    done = run_pinned([sys.executable, "-m", "benchmarks.stream_reader", *words], core=LOAD_CORE, limit_seconds=3600)
+    found: dict[str, float] = json.loads(done.output)
+    return found
+
+
+@contextmanager
+def _growth(pid: int) -> Iterator[Callable[[], float]]:
+    """Look at a server's memory twenty times a second; the value, after the block, is the most that it grew."""
+    before = most = rss_mib(pid)
+    over = threading.Event()
+
+    def look() -> None:
+        nonlocal most
+        while not over.wait(0.05):
+            most = max(most, rss_mib(pid))
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        yield lambda: most - before
+    finally:
+        over.set()
+        looking.join()
+
+
+def _descriptors(pid: int) -> int:
+    return len(list((Path("/proc") / str(pid) / "fd").iterdir()))
+
+
+def _slow_and_vanishing(port: int, api_key: str, *, seconds: float) -> None:
+    """Read at 1 MB/s for a time, and vanish; some vanish at half of it."""
+    lasts = [seconds] * SLOW_READERS + [seconds / 2] * VANISHING_READERS
+    readers = [threading.Thread(target=_slowly, args=(port, api_key, last)) for last in lasts]
+    for reader in readers:
+        reader.start()
+    for reader in readers:
+        reader.join()
+
+
+def _slowly(port: int, api_key: str, seconds: float) -> None:
+    body = (
+        '<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body>'
+        f'<GetLicenseUpdates xmlns="urn:opendepot:depot:1"><firm><firmCode>{FIRM_CODE}</firmCode></firm>'
+        "</GetLicenseUpdates></e:Body></e:Envelope>"
+    )
+    head = (
+        f"POST /v1/depot HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/xml\r\nAuthorization: Bearer {api_key}\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    piece = SLOW_BYTES_A_SECOND // 20
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        connection.sendall((head + body).encode())
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and connection.recv(piece):
+            time.sleep(1 / 20)
