@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import os
 import resource
 import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
+from benchmarks.processes import rss_mib
 from opendepot import ApiKey, DepotClient
 from soap.messages import depot
 
@@ -17,7 +19,7 @@ async def read(url: str, api_key: str, firm_code: int, most: int, half: int) -> 
     seen: set[str] = set()
     count, size, first = 0, 0, 0.0
     async with DepotClient(url, credential=ApiKey(key=api_key)) as client:
-        before, started = _peak_mib(), time.monotonic()
+        before, started = rss_mib(os.getpid()), time.monotonic()
 
         async def taken(updates: AsyncIterator[depot.ContainerUpdate], until: int) -> str | None:
             nonlocal count, size, first

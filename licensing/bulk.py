@@ -7,7 +7,7 @@ again behind the last position.
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from licensing.depot import NO_TICKET
@@ -22,6 +22,9 @@ from storage.records import Shop
 
 FIRST_BATCH, MOST_IN_A_BATCH = 1, 16
 """Containers whose steps are committed together: the first one alone, so that its file comes out soon."""
+
+BATCH_BYTES = 256 * 1024
+"""Bytes of files in a batch, about: large files come in smaller batches, so that a slow reader holds little memory."""
 
 KEYS_AT_ONCE = 1000
 """Names of containers that are read ahead; a name takes about 100 bytes."""
@@ -101,7 +104,7 @@ class Delivery:
             at = 0
             while at < len(keys):
                 found = await asyncio.gather(*(self._pushed(*key) for key in keys[at : at + size]))
-                at, size = at + size, min(size * 4, MOST_IN_A_BATCH)
+                at, size = at + size, _next_size(size, found)
                 if updates := [update for update in found if update.state != "NothingNew"]:
                     yield updates
             chosen = replace(chosen, after=keys[-1])
@@ -109,6 +112,12 @@ class Delivery:
     async def _pushed(self, serial: str, firm_code: int) -> ContainerUpdate:
         answer = await self._pushing.push(serial, firm_code)
         return ContainerUpdate(serial=serial, firm_code=firm_code, state=answer.state, update=answer.update)
+
+
+def _next_size(size: int, made: Sequence[ContainerUpdate]) -> int:
+    """Give the size of the next batch: up to four times this one, as far as files like these fit into its bytes."""
+    average = sum(len(update.update or b"") for update in made) // max(1, len(made))
+    return max(1, min(size * 4, MOST_IN_A_BATCH, BATCH_BYTES // max(1, average)))
 
 
 async def _following(batches: AsyncGenerator[list[ContainerUpdate], None]) -> list[ContainerUpdate] | None:
