@@ -10,7 +10,7 @@ from observe import EventLog, Metrics
 from server.errors import BodyTooSlow, DeadlinePassed, NotIdentified, ServerError
 from server.faults import fault_for
 from server.handlers.base import Call, Handler, Services
-from server.http.answers import Answer
+from server.http.answers import PLAIN, Answer
 from server.http.application import CutShort, Peer, Trouble
 from server.http.head import Head
 from server.security.callers import Caller, Calling
@@ -89,6 +89,25 @@ class Dispatcher:
             exchange.sent()
             return answer
         return exchange
+
+    def refuse_reader(self, endpoint: Endpoint, head: Head, peer: Peer) -> Answer | None:
+        """Give the refusal of who may not even read what a service publishes, None for everybody else.
+
+        What is published is no secret, so what no rule names may be read; only rules that deny count.
+        """
+        try:
+            calling = self.gates.calling(
+                endpoint, peer=peer.address, secure=peer.secure, certificate=None, fields=head.fields, named=None
+            )
+            self.gates.admit_reader(calling)
+        except ServerError as error:
+            reference = self.random(8).hex()
+            if error.denial is not None:
+                self.gates.tell_denied(reference, error.denial)
+            status = fault_for(error, reference=reference).status(Version.SOAP12)
+            text = f"{error.code}: {error.message} (reference {reference})\n"
+            return Answer(status=status, content_type=PLAIN, body=text.encode())
+        return None
 
 
 class SoapExchange:

@@ -68,8 +68,13 @@ class SoapApplication:
             return _UNWANTED_BODY
         if head.method == "OPTIONS" and (service is not None or head.path == "*"):
             return _OPTIONS
-        if service is None:
-            return _UNKNOWN
+        return _UNKNOWN if service is None else self._read(service, head, peer, named=named)
+
+    def _read(self, service: Service, head: Head, peer: Peer, *, named: str | None) -> Answer:
+        """Give a document of a service."""
+        refused = self._dispatcher.refuse_reader(service.endpoint, head, peer)
+        if refused is not None:
+            return refused
         if head.method in {"GET", "HEAD"} and head.query is not None and named is None:
             document = service.documents.get(head.query.lower())
             if document is not None:

@@ -26,6 +26,7 @@ from server.cli.common import with_core
 from server.errors import SettingsError
 from server.filters.editing import Edit, EditRefused, FilterEditor
 from server.filters.sources import load_files, merged, rules_of
+from server.security.lockouts import PROOFS_OF, lockouts
 from server.settings import Settings, load_settings
 from storage.commands import FiltersView, LoadFilters
 from storage.records import AccessPolicy, FilterDocument
@@ -53,6 +54,7 @@ class AtHand:
     settings: Settings
     of_files: tuple[RuleSet, ...]
     view: FiltersView
+    rules: RuleSet
     snapshot: Snapshot
 
     def policy(self, shop: str | None) -> AccessPolicy | None:
@@ -75,6 +77,7 @@ async def at_hand(core: Core, settings: Settings) -> AtHand:
         settings=settings,
         of_files=of_files,
         view=view,
+        rules=rules,
         snapshot=compile_rules(rules, version=version, compiled_at=utc_now()),
     )
 
@@ -132,15 +135,33 @@ def edit(asked: Asked, change: Callable[[RuleSet], RuleSet] | int) -> tuple[Filt
 
 def confirm(warnings: Sequence[Warned], *, yes: bool) -> None:
     """Ask about dangers. Raises EditRefused where nobody can be asked."""
-    if not warnings:
+    confirm_all([warned.message for warned in warnings], yes=yes)
+
+
+def confirm_all(dangers: Sequence[str], *, yes: bool) -> None:
+    """Ask about dangers in these words. Raises EditRefused where nobody can be asked."""
+    if not dangers:
         return
-    for warned in warnings:
-        typer.echo(f"careful: {warned.message}", err=True)
+    for danger in dangers:
+        typer.echo(f"careful: {danger}", err=True)
     if yes:
         return
     if not sys.stdin.isatty():
         raise EditRefused("nobody can be asked, since this is no terminal; nothing was changed; add --yes to do it")
     typer.confirm("Do it all the same?", abort=True)
+
+
+def confirm_policy(shop: str, policy: AccessPolicy, *, endpoint: Endpoint, yes: bool, config: Path | None) -> None:
+    """Ask before a policy that would let a shop in no more. Raises EditRefused where nobody can be asked."""
+    settings, now = load_settings(config), utc_now()
+
+    async def found(core: Core) -> tuple[str, ...]:
+        hand = await at_hand(core, settings)
+        credentials = (await core.credentials.show(shop)).credentials
+        kinds = {kind for one in credentials if one.holds(now) for kind in PROOFS_OF.get(one.kind, ())}
+        return lockouts(policy, shop=shop, endpoint=endpoint, rules=hand.rules, kinds=kinds, now=now)
+
+    confirm_all(with_core(settings, found), yes=yes)
 
 
 def proxies_of(settings: Settings) -> tuple[TrustedProxies, Forwarding]:

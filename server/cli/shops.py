@@ -5,8 +5,10 @@ from typing import Annotated
 
 import typer
 
+from ipfilters import Endpoint
 from licensing.credentials import fingerprint_text
 from server.cli.common import ConfigOption, JsonOption, print_json, with_config
+from server.cli.filtering import YesOption, confirm_policy
 from storage.commands import LoadFilters, ShopView
 from storage.records import AccessPolicy, Credential
 
@@ -139,9 +141,14 @@ def policy(
     name: NameArgument,
     what: Annotated[AccessPolicy, typer.Argument(metavar="POLICY", help="What proves the shop.")],
     at: Annotated[Interface, typer.Option(help="Where: Sales or Depot.")] = Interface.SALES,
+    yes: YesOption = False,  # noqa: FBT002  an option
     config: ConfigOption = None,
 ) -> None:
-    """Say what proves a shop: ip, credential, mtls, signature, 'ip AND mtls', 'ip OR credential', and so on."""
+    """Say what proves a shop: ip, credential, mtls, signature, 'ip AND mtls', 'ip OR credential', and so on.
+
+    Asks before a change that would let the shop in no more.
+    """
+    confirm_policy(name, what, endpoint=Endpoint(at.value), yes=yes, config=config)
     if at is Interface.SALES:
         with_config(config, lambda core: core.catalogue.set_policy(name, what))
     else:

@@ -129,6 +129,10 @@ class Gates:
         except CertificateUnreadable as unreadable:
             raise ClientUnknown(f"{self._certificate_header}: {unreadable}") from None
 
+    def admit_reader(self, call: Calling) -> None:
+        """Refuse a reader of what is published whom a rule denies. Raises AddressDenied."""
+        self._refuse_early(self._filters.last(), call)
+
     def admit_address(self, call: Calling) -> None:
         """Pass gate A's look at the address. Raises AddressDenied, NotIdentified, FiltersStale."""
         state = self._filters.fresh() if call.endpoint in _CLOSED_WHEN_STALE else self._filters.last()
@@ -138,12 +142,15 @@ class Gates:
             if verdict(policy, decision) is Verdict.DENIED:
                 raise self._denied(state, call, None, policy)
             return
+        self._refuse_early(state, call)
+        if call.named is not None:
+            self._admit_named(state, call, call.named)
+
+    def _refuse_early(self, state: FilterState, call: Calling) -> None:
         early = state.snapshot.refused_early(call.client.address, endpoint=call.endpoint, now=self._filters.now())
         if early is not None and early.reason is Reason.DENY_RULE:
             self._counted(early, call.endpoint, "none")
             raise self._denied(state, call, None, None)
-        if call.named is not None:
-            self._admit_named(state, call, call.named)
 
     def _admit_named(self, state: FilterState, call: Calling, named: str) -> None:
         """Refuse what the shop in the URL would not be let in with.

@@ -94,6 +94,16 @@ def identifies_by_address(policy: AccessPolicy) -> bool:
     return _RULES[policy].address is _Address.ALONE
 
 
+def needs_address(policy: AccessPolicy) -> bool:
+    """Whether nothing but a right address, alone or with more, lets a shop in."""
+    return _RULES[policy].address in {_Address.ALONE, _Address.AND}
+
+
+def needs_credential(policy: AccessPolicy) -> bool:
+    """Whether no address alone lets a shop in."""
+    return _RULES[policy].address in {_Address.UNASKED, _Address.AND}
+
+
 def way(policy: AccessPolicy) -> str:
     """Tell how a shop of this policy proves itself, for somebody who has proven to be the shop otherwise."""
     return _WAYS[_RULES[policy].kinds]

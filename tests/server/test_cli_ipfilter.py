@@ -171,3 +171,14 @@ def test_an_administrator_s_key_is_shown_once(run) -> None:
     made = json.loads(run("admin", "add", "ops", "--json").output)
     assert (made["name"], made["api_key"][:3]) == ("ops", "od_")
     run("admin", "add", "ops", fails=NameTaken)
+
+
+def test_a_policy_that_would_let_the_shop_in_no_more_is_asked_about(run) -> None:
+    refused = run("shop", "policy", "acme", "ip AND mtls", fails=EditRefused)
+    assert "no rule allows an address" in refused.output
+    assert "TLS client certificate" in refused.output
+    assert json.loads(run("shop", "show", "acme", "--json").output)["policy"] == "credential"
+    run("shop", "policy", "acme", "ip AND mtls", "--yes")
+    assert json.loads(run("shop", "show", "acme", "--json").output)["policy"] == "ip AND mtls"
+    run("ipfilter", "add", "allow", "192.0.2.0/24", "--shop", "acme")
+    run("shop", "policy", "acme", "ip AND credential")

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import aiohttp
 import pytest
 from filtered import GET_TICKET, ask, denials, outcome, put_policy, put_rules, until
 from wire import Server, Start
@@ -43,6 +44,30 @@ async def test_a_deny_for_sales_leaves_the_depot_open_and_the_other_way_round(se
 async def test_the_depot_can_be_closed_by_its_default(server: Server) -> None:
     await put_rules(server, f'[defaults]\nDepot = "deny"\n[[endpoint.Depot]]\n{OUT}')
     assert (await server.post("depot", GET_TICKET)).status == 403
+
+
+@pytest.mark.parametrize("query", ["wsdl", "xsd=sales.xsd", ""])
+async def test_whom_a_rule_denies_does_not_read_what_is_published_either(server: Server, query: str) -> None:
+    address = f"{server.up.url}/v1/sales?{query}"
+    async with aiohttp.ClientSession() as reader:
+        async with reader.get(address) as before:
+            assert before.status == (200 if query else 405)
+        await put_rules(server, '[[endpoint.Sales]]\ndeny = "127.0.0.0/8"\ncomment = "secret why"')
+        async with reader.get(address) as refused:
+            text = await refused.text()
+        async with reader.get(f"{server.up.url}/v1/depot?wsdl") as other:
+            assert other.status == 200
+    assert refused.status == 403
+    assert text.startswith("AddressDenied: ")
+    assert "secret why" not in text
+    (event,) = denials(server)
+    assert event["reference"] in text
+
+
+async def test_a_service_that_is_closed_by_default_still_publishes_its_contract(server: Server) -> None:
+    await put_rules(server, f'[defaults]\nDepot = "deny"\n[[endpoint.Depot]]\n{OUT}')
+    async with aiohttp.ClientSession() as reader, reader.get(f"{server.up.url}/v1/depot?wsdl") as answer:
+        assert answer.status == 200
 
 
 async def test_a_shadow_rule_changes_nothing_and_is_counted(server: Server) -> None:
