@@ -55,6 +55,7 @@ from server.security.guessing import GuessKeeper, GuessLimits
 from server.security.wssecurity.freshness import Window
 from server.security.wssecurity.messages import WsSecurity
 from server.security.wssecurity.once import MarkingStorage
+from server.security.wssecurity.signing import AnswerSigner, SigningKeyWrong
 from server.settings import Settings, read_secret
 from server.transport import Pages, SoapApplication
 from soap import Contract, Engine, flattened_wsdl, load_contract, schema_locations
@@ -361,6 +362,7 @@ def build_application(
         random=random,
         body_seconds=settings.body_seconds,
         storage=core.storage,
+        signer=_answer_signer(settings, clock),
     )
     metrics.catalogue_age.set_function(lambda: core.storage.age_seconds)
     core.storage.on_blind = lambda: events.warning("catalogue_blind", age_seconds=round(core.storage.age_seconds, 1))
@@ -396,6 +398,24 @@ def _pages(settings: Settings, core: Core, events: EventLog, metrics: Metrics) -
         return {}
     pages = UnsubscribePages(core.addresses, prefix=UNSUBSCRIBE_PATH, events=events, metrics=metrics)
     return {UNSUBSCRIBE_PATH: pages}
+
+
+def _answer_signer(settings: Settings, clock: Clock) -> AnswerSigner | None:
+    certificate, key = settings.signing_certificate_file, settings.signing_key_file
+    if certificate is None or key is None:
+        if certificate is not key:
+            raise SettingsError("signing_certificate_file, signing_key_file: give both, or neither")
+        return None
+    try:
+        return AnswerSigner(
+            certificate_pem=certificate.read_bytes(),
+            key_pem=key.read_bytes(),
+            which=settings.sign_answers,
+            lifetime_seconds=settings.message_seconds,
+            clock=clock,
+        )
+    except (OSError, SigningKeyWrong) as error:
+        raise SettingsError(f"signing_certificate_file, signing_key_file: {error}") from None
 
 
 def _told(name: str, fields: dict[str, object], events: EventLog, metrics: Metrics) -> None:

@@ -18,6 +18,7 @@ from server.security.gates import Gates, gate_a
 from server.security.guessing import GuessKeeper, is_guess, targets_of
 from server.security.wssecurity.once import carried_out_once
 from server.security.wssecurity.refusals import SecurityFailed, SecurityRefused
+from server.security.wssecurity.signing import AnswerSigner
 from soap import Addressing, Engine, Exchange, Received, Reply, Segments, SoapError, Stage, Version
 from storage import Storage
 
@@ -68,6 +69,7 @@ class Dispatcher:
         random: Callable[[int], bytes],
         body_seconds: float,
         storage: Storage,
+        signer: AnswerSigner | None = None,
     ) -> None:
         self.gates = gates
         self.guesses = guesses
@@ -78,6 +80,7 @@ class Dispatcher:
         self.random = random
         self.body_seconds = body_seconds
         self.storage = storage
+        self.signer = signer
 
     def open(self, service: Service, head: Head, peer: Peer, *, named: str | None = None) -> "SoapExchange | Answer":
         """Admit a request by its head, or answer it with a fault; `named` is the shop in the URL."""
@@ -120,6 +123,7 @@ class SoapExchange:
         self._peer = peer
         self._named = named
         self._calling: Calling | None = None
+        self._signs = dispatcher.signer is not None and dispatcher.signer.wanted(None)
         self._stages = Exchange()
         self._reference = dispatcher.random(8).hex()
         self._started = dispatcher.monotonic()
@@ -171,7 +175,13 @@ class SoapExchange:
             await self._count_guess(error)
             return self.faulted(error)
         self._status = reply.status
+        if isinstance(answer_body, bytes) and self._signs and answer_body:
+            answer_body = self._signed(answer_body)
         return Answer(status=reply.status, content_type=reply.content_type, body=answer_body)
+
+    def _signed(self, body: bytes) -> bytes:
+        signer = self._dispatcher.signer
+        return body if signer is None else signer.sign(body)
 
     async def _begun(self, reply: Reply) -> bytes | AsyncGenerator[bytes, None]:
         """Give the body; a streamed one only when its first item is there, since a fault is possible until then."""
@@ -244,7 +254,7 @@ class SoapExchange:
             status=reply.status,
             content_type=reply.content_type,
             # Whoever sends one-way waits for no envelope (Basic Profile 1.1, R2714); the status tells enough.
-            body=b"" if self._one_way else reply.whole,
+            body=b"" if self._one_way else self._signed(reply.whole) if self._signs else reply.whole,
             fields=CHALLENGE if isinstance(error, NotIdentified) else (),
         )
 
@@ -275,6 +285,7 @@ class SoapExchange:
         )
         self._version, self._operation = received.version, received.operation.name
         self._addressing, self._one_way = received.addressing, received.operation.one_way
+        self._signs = dispatcher.signer is not None and dispatcher.signer.wanted(received.security)
         received, self._caller = await dispatcher.gates.admit(received, call)
         stages.to(Stage.AUTHENTICATED)
         if call.front is None or dispatcher.guesses.idle:

@@ -29,6 +29,7 @@ from observe import LogFormat
 from server.errors import SettingsError
 from server.http.head import HeadLimits
 from server.http.keeper import ConnectionLimits
+from server.security.wssecurity.answers import SignAnswers
 from storage.records import AccessPolicy
 from xmlgate import Limits
 
@@ -170,6 +171,17 @@ class Settings(BaseSettings):
         ge=0,
         le=3_600,
         description="How far the clock of who sends such a message may differ from the server's, in seconds.",
+    )
+    signing_certificate_file: Path | None = Field(
+        default=None,
+        description="PEM file with the certificate that clients verify signed answers with; RSA of 2048 bits or more, "
+        "or P-256. Left out: answers are not signed.",
+    )
+    signing_key_file: Path | None = Field(default=None, description="PEM file with the key of that certificate.")
+    sign_answers: SignAnswers = Field(
+        default=SignAnswers.SIGNED,
+        description="Which answers and faults are signed: signed (those to signed requests) or all. Answers that are "
+        "streamed never are; what is in them is signed itself.",
     )
     tls_certificate_file: Path | None = Field(
         default=None,

@@ -54,6 +54,7 @@ class Unverified:
     """A signing plugin that takes unsigned answers."""
 
     def __init__(self, plugin: Any) -> None:
+        self.plugin = plugin
         self.apply = plugin.apply
 
     def verify(self, message: Any) -> Any:
