@@ -25,6 +25,9 @@ class Kind(StrEnum):
     ORDER_PLACED = "order.placed"
     LICENSE_COLLECTED = "license.collected"
     LICENSE_EXPIRING = "license.expiring"
+    ORDER_CANCELLED = "order.cancelled"
+    LICENSE_WITHDRAWN = "license.withdrawn"
+    LICENSE_REPLACED = "license.replaced"
 
 
 class Announcer:
@@ -80,6 +83,36 @@ class Announcer:
             ],
         }
         return self._message(Kind.LICENSE_COLLECTED, at, ticket_id, data, order_id=None)
+
+    def licenses_changed(
+        self, kind: Kind, *, at: datetime, shop: Shop, order_id: str, licenses: Sequence[License]
+    ) -> tuple[OutboxMessage, ...]:
+        """Tell what a cancellation, a withdrawal or a replacement has left of licences, one message for each ticket."""
+        tickets = dict.fromkeys(each.ticket_id for each in licenses)
+        return tuple(
+            message
+            for ticket_id in tickets
+            for message in self._message(
+                kind,
+                at,
+                ticket_id,
+                {
+                    "orderId": order_id,
+                    "shop": shop.name,
+                    "licenses": [
+                        {
+                            "licenseId": each.license_id,
+                            "itemNumber": each.item_number,
+                            "quantity": each.quantity,
+                            "withdrawn": each.withdrawn,
+                        }
+                        for each in licenses
+                        if each.ticket_id == ticket_id
+                    ],
+                },
+                order_id=None,
+            )
+        )
 
     def license_expiring(
         self, found: ExpiringLicense, *, at: datetime, days: int, customer: str | None

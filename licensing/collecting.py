@@ -174,6 +174,21 @@ def check_whole_ticket(
         )
 
 
+def check_whole_return(
+    licenses: Iterable[License], after: Mapping[str, int], *, before: Mapping[str, int], path: str
+) -> None:
+    """Refuse a return that tears apart licences that are collected together. Raises TicketInseparable.
+
+    They leave a container together, and wholly. `licenses`: those of the ticket and the firm code.
+    """
+    bound = [x.license_id for x in licenses if not x.withdrawn and json.loads(x.rules).get("inseparable")]
+    left = {name: after.get(name, before.get(name, 0)) for name in bound}
+    if any(left[name] < before.get(name, 0) for name in bound) and any(left.values()):
+        raise TicketInseparable(
+            "the licences of this ticket are given back together and wholly; leave the licences out", path=path
+        )
+
+
 def _check_kind(rules: Mapping[str, Any], kind: str, *, path: str) -> None:
     kinds = rules.get("container_kinds", KINDS)
     if kind not in kinds:

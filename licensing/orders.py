@@ -88,7 +88,10 @@ class _Draft:
 
 
 class Sales:
-    """The rules of the Sales service. `collect_url` holds `{ticket}` where it is set."""
+    """The rules of the Sales service. `collect_url` holds `{ticket}` where it is set.
+
+    `changed` is called after an order that changes what some container shall hold.
+    """
 
     def __init__(
         self,
@@ -99,6 +102,7 @@ class Sales:
         random: Callable[[int], bytes],
         collect_url: str | None = None,
         announcer: Announcer | None = None,
+        changed: Callable[[], None] | None = None,
     ) -> None:
         self._storage = storage
         self._vault = vault
@@ -108,6 +112,7 @@ class Sales:
         self._answers = Answers(vault)
         self._collect_url = collect_url
         self._announcer = announcer
+        self._changed = changed
 
     async def create_order(self, *, shop: Shop, request: OrderRequest) -> OrderReceipt:
         """Record an order durably, once.
@@ -131,7 +136,8 @@ class Sales:
             if prepared.answer is not None:
                 return receipt_of(self._answers.opened(prepared.answer, request_hash))
             draft = self._drafted(shop, request, prepared)
-            match await self._storage.execute(self._command(shop, draft, request_hash)):
+            command = self._command(shop, draft, request_hash)
+            match await self._storage.execute(command):
                 case AlreadyAnswered(answer=answer):
                     return receipt_of(self._answers.opened(answer, request_hash))
                 case OrderNumberTaken(order_id=order_id):
@@ -142,6 +148,8 @@ class Sales:
                 case Moved():
                     continue
                 case _:
+                    if self._changed is not None and isinstance(command, ChangeLicenses):
+                        self._changed()
                     return draft.receipt
         raise Contended("the licences that this order renews keep changing; send the same request again")
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from licensing.announcing import Announcer, Kind
 from licensing.answers import Answers
 from licensing.errors import Contended, ItemUnknown, LicenseUnknown, OrderNameRequired, OrderUnknown
 from licensing.ids import Ids
@@ -17,12 +18,18 @@ from licensing.withdrawing import cancelled, with_first, withdrawn
 from storage import Storage
 from storage.commands import AlreadyAnswered, ChangeLicenses, ChangePreparation, Family, Moved, PrepareChange
 from storage.errors import ConstraintRefused
+from storage.outbox import OutboxMessage
 from storage.records import AuditRow, License, LicenseUse, Shop
 
 CANCEL_ORDER = "CancelOrder"
 WITHDRAW_LICENSE = "WithdrawLicense"
 REPLACE_LICENSE = "ReplaceLicense"
 MOST_TRIES = 20
+_KINDS = {
+    CANCEL_ORDER: Kind.ORDER_CANCELLED,
+    WITHDRAW_LICENSE: Kind.LICENSE_WITHDRAWN,
+    REPLACE_LICENSE: Kind.LICENSE_REPLACED,
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,9 +66,19 @@ class VendorActions:
     """CancelOrder, WithdrawLicense, ReplaceLicense. A shop reaches what it has ordered itself, and nothing else."""
 
     def __init__(
-        self, *, storage: Storage, vault: Vault, clock: Callable[[], datetime], random: Callable[[int], bytes]
+        self,
+        *,
+        storage: Storage,
+        vault: Vault,
+        clock: Callable[[], datetime],
+        random: Callable[[int], bytes],
+        announcer: Announcer | None = None,
+        changed: Callable[[], None] | None = None,
     ) -> None:
+        """Take what acts need. `announcer` tells others of them; `changed` is called after each."""
         self._storage = storage
+        self._announcer = announcer
+        self._changed = changed
         self._vault = vault
         self._answers = Answers(vault)
         self._clock = clock
@@ -192,6 +209,8 @@ class VendorActions:
                 case Moved():
                     continue
                 case _:
+                    if self._changed is not None:
+                        self._changed()
                     return decided.outcome
         raise Contended("the licences keep changing; send the same request again")
 
@@ -221,6 +240,23 @@ class VendorActions:
                 subject=decided.subject,
                 details=json.dumps({**decided.details, "reason_sealed": sealed}),
             ),
+            messages=self._messages(act, decided, now),
+        )
+
+    def _messages(self, act: _Act, decided: _Decided, now: datetime) -> tuple[OutboxMessage, ...]:
+        if self._announcer is None:
+            return ()
+        changed = [
+            first_of(new)
+            for old, new in zip(decided.before, decided.after, strict=True)
+            if first_of(old) != first_of(new)
+        ]
+        return self._announcer.licenses_changed(
+            _KINDS[act.question.operation],
+            at=now,
+            shop=act.shop,
+            order_id=decided.outcome.order_id,
+            licenses=changed,
         )
 
 

@@ -197,6 +197,7 @@ async def opened_core(
             random=random,
             collect_url=settings.collect_url,
             announcer=announcer,
+            changed=watcher.nudge,
         )
         licences = Depot(carrier=carrier, vault=vault)
         pushing = Pushing(carrier=carrier, depot=licences, watcher=watcher, monotonic=time.monotonic)
@@ -207,7 +208,14 @@ async def opened_core(
             credentials=Credentials(storage=storage, vault=vault, clock=clock, random=random),
             sales=selling,
             order_search=OrderSearch(storage=storage, vault=vault, sales=selling),
-            vendor_actions=VendorActions(storage=storage, vault=vault, clock=clock, random=random),
+            vendor_actions=VendorActions(
+                storage=storage,
+                vault=vault,
+                clock=clock,
+                random=random,
+                announcer=announcer,
+                changed=watcher.nudge,
+            ),
             depot=licences,
             losses=Losses(carrier=carrier, vault=vault, random=random),
             pushing=pushing,

@@ -298,7 +298,8 @@ class Settings(BaseSettings):
     )
     webhook_events: tuple[Kind, ...] = Field(
         default=tuple(Kind),
-        description="What is told: order.placed, license.collected, license.expiring (see reminder_days).",
+        description="What is told: order.placed, order.cancelled, license.collected, license.withdrawn, "
+        "license.replaced, license.expiring (see reminder_days).",
     )
     webhook_seconds: float = Field(
         default=15.0, gt=0, le=300, description="Time for the receiver to take a webhook, in seconds."

@@ -23,7 +23,7 @@ from containers import (
 from containers.blocks import block_digest
 from containers.states import state_digest
 from licensing.allowances import check_return
-from licensing.collecting import check_parts, check_whole_ticket, refusal
+from licensing.collecting import check_parts, check_whole_return, check_whole_ticket, refusal
 from licensing.errors import LicenseRepeated, LicenseUnknown, LicensingError, MixedFirmCodes, NothingFree
 from licensing.transfers.chain import Blocks, Wanted, states_from_confirmed, vendor_state
 from licensing.transfers.checkpoints import with_checkpoints
@@ -185,8 +185,15 @@ def _targets(
     """Give the quantity that each wished licence shall have here afterwards. Raises the wish's refusal."""
     uses = {use.license.license_id: use for use in view.licenses}
     chosen = _chosen(receipt.container, view.licenses, wish)
+    of_ticket = [
+        use.license
+        for use in view.licenses
+        if use.license.ticket_id == wish.ticket_id and use.license.firm_code == receipt.container.firm_code
+    ]
     if wish.lowers:
-        return _remainders(chosen, view, uses, before, now=now)
+        remainders = _remainders(chosen, view, uses, before, now=now)
+        check_whole_return(of_ticket, remainders, before=before, path="license")
+        return remainders
     known = {placement.license_id: placement for placement in view.placements}
     here = known | {placement.license_id: placement for placement in receipt.placements}
     found: dict[str, int] = {}
@@ -213,11 +220,6 @@ def _targets(
         found[target.license_id] = quantity
     if refusals and not any(found.values()):
         raise refusals[0]
-    of_ticket = [
-        use.license
-        for use in view.licenses
-        if use.license.ticket_id == wish.ticket_id and use.license.firm_code == receipt.container.firm_code
-    ]
     check_whole_ticket(of_ticket, found, before=before, path="license")
     return found
 

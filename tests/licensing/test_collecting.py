@@ -24,6 +24,7 @@ from licensing.errors import (
 )
 from licensing.options import written_options
 from licensing.orders import OrderLine, OrderReceipt, OrderRequest
+from licensing.transfers.planning import Target
 
 
 async def ordered(world: World, *lines: tuple[str, int], serial: str | None = None, **changes: Any) -> OrderReceipt:
@@ -107,6 +108,35 @@ async def test_a_ticket_that_is_collected_together_is_collected_whole(world: Wor
         await world.ask(order, second.context(FIRM), (0, 1))
     lone = await ordered(world, ("T", 1))
     second.import_update((await world.ask(lone, second.context(FIRM))).update or b"")
+
+
+async def test_what_is_collected_together_is_given_back_together(world: World) -> None:
+    await item(world, "T", "inseparable=yes")
+    order, container, other = (
+        await ordered(world, ("T", 2), ("T", 1), ("A", 1)),
+        world.container("c"),
+        world.container("d"),
+    )
+    await world.collected(order, container)
+    ids = [x.license_id for x in order.licenses]
+
+    async def back(*remainders: tuple[int, int]) -> str:
+        targets = tuple(Target(license_id=ids[place], quantity=left) for place, left in remainders)
+        answer = await world.depot().return_license(
+            ticket=order.ticket, remainders=targets, context=container.context(FIRM)
+        )
+        await world.confirm(container.import_update(answer.update or b"").receipt)
+        return answer.state
+
+    for remainders in (((0, 1),), ((0, 0),), ((0, 0), (1, 1)), ((1, 0),)):
+        with pytest.raises(TicketInseparable) as refused:
+            await back(*remainders)
+        assert refused.value.path == "license"
+    assert held(container) == 4
+    assert await back((2, 0)) == "Done", "what is not bound goes alone"
+    assert await back((0, 0), (1, 0)) == "Done"
+    await world.collected(order, other)
+    assert (held(container), held(other)) == (0, 4)
 
 
 async def test_a_licence_that_is_not_split_is_collected_whole(world: World) -> None:

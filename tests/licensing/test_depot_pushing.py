@@ -9,7 +9,9 @@ from rules import FIRM, World, held
 
 from containers import read_update
 from licensing.errors import ContextRefused
+from licensing.orders import OrderLine, OrderRequest, Sales
 from licensing.pushing import Pushing
+from licensing.vendor_actions import VendorActions
 from licensing.watching import Watcher
 from storage import open_storage
 
@@ -183,3 +185,33 @@ async def test_a_request_waits_no_longer_than_asked_nor_after_the_server_stops(w
     watcher.close()
     assert await asyncio.wait_for(waiting, 5) == "NothingNew"
     assert await check(pushing, container.poll(FIRM), wait_seconds=50) == "NothingNew"
+
+
+async def test_what_the_shop_does_wakes_whoever_waits_in_the_same_process_at_once(world: World) -> None:
+    order, container = await world.order(2), world.container()
+    await world.collected(order, container)
+    watcher = Watcher(world.storage, look_seconds=3600)
+    pushing = world.pushing(watcher)
+    acts = VendorActions(
+        storage=world.storage, vault=world.vault, clock=world.clock, random=world.random, changed=watcher.nudge
+    )
+    license_id = order.licenses[0].license_id
+    waiting = asyncio.create_task(check(pushing, container.poll(FIRM), 50))
+    await until_waiting(watcher, 1)
+    await asyncio.sleep(0.1)
+    await acts.withdraw_license(
+        shop=world.shops["shop"], transaction_id="w", license_id=license_id, reason="r", pieces=1
+    )
+    assert await asyncio.wait_for(waiting, timeout=20) == "UpdateWaiting"
+    answer = await pushing.get_auto_update(statement=container.context(FIRM))
+    await world.confirm(container.import_update(answer.update or b"").receipt)
+    waiting = asyncio.create_task(check(pushing, container.poll(FIRM), 50))
+    await until_waiting(watcher, 1)
+    await asyncio.sleep(0.1)
+    sales = Sales(
+        storage=world.storage, vault=world.vault, clock=world.clock, random=world.random, changed=watcher.nudge
+    )
+    line = OrderLine(item_number="A", quantity=1, extends_license_id=license_id)
+    request = OrderRequest(transaction_id="renewed", original_order_number="n-1", lines=(line,))
+    await sales.create_order(shop=world.shops["shop"], request=request)
+    assert await asyncio.wait_for(waiting, timeout=20) == "UpdateWaiting"

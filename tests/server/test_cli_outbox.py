@@ -11,11 +11,12 @@ from webhook_receiver import SECRET_TEXT, Receiver, started
 from wire import envelope, order
 
 from licensing.errors import MessageUnknown
-from opendepot import DepotClient
+from opendepot import DepotClient, SalesClient
 from server.cli.initialise import CONFIG
 from server.cli.main import app
 from server.errors import SettingsError
 from server.settings import load_settings
+from soap.messages import sales
 
 
 def run(*arguments):
@@ -61,6 +62,34 @@ async def test_an_order_and_its_collection_are_told_in_this_order(start, receive
     assert [line["quantity"] for line in collected["data"]["licenses"]] == [2]
     assert receipt["ticket"] not in json.dumps(receiver.arrived)
     assert receipt["ticket"] not in server.log.getvalue()
+
+
+async def test_vendor_actions_and_orders_in_a_batch_are_told(start, receiver, secret):
+    server = await start(webhook_url=receiver.url, webhook_secret_file=secret)
+    line = sales.OrderLine(item_number="EDITOR", quantity=2)
+    orders = tuple(sales.CreateOrderRequest(transaction_id=f"b-{n}", order_line=(line,)) for n in range(2))
+    async with SalesClient(server.url, api_key=server.api_key) as shop:
+        made = await shop.call("CreateOrders", sales.CreateOrdersRequest(order=orders))
+        first, second = (result.order for result in made.batch.result)
+        license_id = first.license[0].license_id
+        for name, request in (
+            ("ReplaceLicense", sales.ReplaceLicenseRequest),
+            ("WithdrawLicense", sales.WithdrawLicenseRequest),
+        ):
+            more = {"item_number": "EDITOR"} if name == "ReplaceLicense" else {"pieces": sales.Pieces(quantity=1)}
+            await shop.call(name, request(transaction_id="v", license_id=license_id, reason="no name here", **more))
+        cancel = sales.CancelOrderRequest(transaction_id="v", order_id=second.order_id, reason="no name here")
+        await shop.call("CancelOrder", cancel)
+    await receiver.count(5)
+    told = {message["type"]: message["data"] for message in receiver.arrived}
+    kinds = sorted(message["type"] for message in receiver.arrived)
+    assert kinds == ["license.replaced", "license.withdrawn", "order.cancelled", "order.placed", "order.placed"]
+    assert told["license.withdrawn"]["licenses"] == [
+        {"licenseId": license_id, "itemNumber": "EDITOR", "quantity": 1, "withdrawn": False}
+    ]
+    assert told["order.cancelled"]["orderId"] == second.order_id
+    assert [x["withdrawn"] for x in told["order.cancelled"]["licenses"]] == [True]
+    assert "no name here" not in json.dumps(receiver.arrived)
 
 
 async def test_only_what_was_asked_for_is_told(start, receiver, secret):
