@@ -233,6 +233,12 @@ class HeaderInvalid(RequestFault):
     """
 
 
+class IncludeInvalid(RequestFault):
+    """An xop:Include does not name a part of its own in the same message. Give each Include an href of cid: and the
+    Content-ID of one part, used once.
+    """
+
+
 class Internal(ServerFault):
     """A bug of the server, logged under the reference. Tell the reference to support."""
 
@@ -270,6 +276,12 @@ class MediaTypeUnsupported(RequestFault):
 class MixedFirmCodes(RuleFault):
     """A licence is for another firm code than the context. Export one context for each firm code, and ask once for
     each.
+    """
+
+
+class MultipartInvalid(RequestFault):
+    """The message is no MIME package that can be read in one way only. Build it as RFC 2046 and XOP say: boundary,
+    header, empty line, content; start names the envelope.
     """
 
 
@@ -576,6 +588,7 @@ BY_CODE: Mapping[str, type[FaultReceived]] = {
     "FirmCodeDiffers": FirmCodeDiffers,
     "FrontRefused": FrontRefused,
     "HeaderInvalid": HeaderInvalid,
+    "IncludeInvalid": IncludeInvalid,
     "Internal": Internal,
     "ItemUnknown": ItemUnknown,
     "JournalUnwritable": JournalUnwritable,
@@ -585,6 +598,7 @@ BY_CODE: Mapping[str, type[FaultReceived]] = {
     "Malformed": Malformed,
     "MediaTypeUnsupported": MediaTypeUnsupported,
     "MixedFirmCodes": MixedFirmCodes,
+    "MultipartInvalid": MultipartInvalid,
     "NameInvalid": NameInvalid,
     "NameTaken": NameTaken,
     "NetworkInvalid": NetworkInvalid,

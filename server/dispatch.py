@@ -281,7 +281,12 @@ class SoapExchange:
         off_loop = len(body) > OFF_LOOP_BYTES
         received = await _on(
             off_loop,
-            lambda: engine.open(body, content_type=fields.get("content-type"), soap_action=fields.get("soapaction")),
+            lambda: engine.open(
+                body,
+                content_type=fields.get("content-type"),
+                soap_action=fields.get("soapaction"),
+                accept=fields.get("accept"),
+            ),
         )
         self._version, self._operation = received.version, received.operation.name
         self._addressing, self._one_way = received.addressing, received.operation.one_way

@@ -12,6 +12,8 @@ faults      one fault value, one writer per version, the engine's own refusals
 place       where in a message something stands
 addressing  what WS-Addressing asks of the answer
 exchange    the states of one exchange
+multipart   MIME packages, read strictly
+mtom        binary values beside the envelope
 streaming   answers that are written item by item
 engine      a service, seen from the server
 arriving    an answer that is read item by item while it arrives

@@ -203,19 +203,22 @@ def compile_item_encoders(held: Field, *, prefix: str) -> ItemEncoders:
     return ItemEncoders(item=item, holder=compile_encoder(holder, prefix=prefix))
 
 
-def compile_encoder(type_: ComplexType, *, prefix: str) -> Encode:
+def compile_encoder(type_: ComplexType, *, prefix: str, attach: bool = False) -> Encode:
     """Make the function that appends the content of an element of `type_`, its tags under `prefix`.
 
+    `attach`: the list that is appended to is a `soap.mtom.Attaching`, which takes binary values.
     The function raises ValueError for a text that XML cannot carry and for a time without a zone.
     """
     lines = ["def encode(message, out):"]
     names: dict[str, Any] = {f"write_{kind}": convert for kind, convert in _ENCODERS.items()}
     for place, field in enumerate(type_.fields):
         start, end = f"<{prefix}:{field.name}>", f"</{prefix}:{field.name}>"
-        if isinstance(field.type, SimpleType):
+        if attach and isinstance(field.type, SimpleType) and field.type.built_in == "base64Binary":
+            one = [f"out.append(f'{start}{{out.attach(value)}}{end}')"]
+        elif isinstance(field.type, SimpleType):
             one = [f"out.append(f'{start}{{write_{field.type.built_in}(value)}}{end}')"]
         else:
-            names[f"encode_{place}"] = compile_encoder(field.type, prefix=prefix)
+            names[f"encode_{place}"] = compile_encoder(field.type, prefix=prefix, attach=attach)
             one = [f"out.append('{start}')", f"encode_{place}(value, out)", f"out.append('{end}')"]
         if field.many:
             lines.append(f" for value in message.{field.attribute}:")

@@ -6,22 +6,25 @@ A call passes `open` (byte gate, parse, envelope, operation), then whatever iden
 
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any, NamedTuple
 
 from lxml import etree
 
 from soap.addressing import FAULT_ACTION, MOST_REPEATED, SOAP_FAULT_ACTION, Addressing, action_of, read_addressing
-from soap.codec import ItemEncoders, compile_decoder, compile_encoder, compile_item_encoders
+from soap.codec import Encode, ItemEncoders, compile_decoder, compile_encoder, compile_item_encoders
 from soap.contract import Contract, Operation
-from soap.envelope import ON_BEHALF_OF, SECURITY, Envelope, read_content_type, read_envelope
+from soap.envelope import ON_BEHALF_OF, SECURITY, ContentType, Envelope, read_content_type, read_envelope
 from soap.errors import ContractError, SoapError
 from soap.faults import Blame, Fault, render_fault
 from soap.messages import header as header_messages
 from soap.messages.header import FrontClient
+from soap.mtom import Attaching, accepts, expand, open_package, write_package
+from soap.multipart import Part
 from soap.names import WSU, XML_DECLARATION, Version
 from soap.normalise import needless, normalise
+from soap.schema import ComplexType
 from soap.streaming import Segments, Streamed
 from soap.validate import Validator
 from xmlgate import Limits, XmlRefused, first_below, parse
@@ -44,6 +47,7 @@ class Received:
     addressing: Addressing | None = None
     security: etree._Element | None = None
     size: int = 0
+    mtom: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,6 +97,13 @@ def _frame(operation: Operation, version: Version, namespace: str, service: str)
     )
 
 
+def _has_binary(type_: ComplexType) -> bool:
+    return any(
+        _has_binary(field.type) if isinstance(field.type, ComplexType) else field.type.built_in == "base64Binary"
+        for field in type_.fields
+    )
+
+
 class Engine:
     """The compiled contract of one service."""
 
@@ -128,6 +139,8 @@ class Engine:
         self._decoders = {o.name: compile_decoder(o.request, messages) for o in operations}
         self._encoders = {o.name: compile_encoder(o.answer, prefix="m") for o in operations if not o.one_way}
         self._item_encoders: dict[str, ItemEncoders] = {}
+        self._binary = frozenset(o.name for o in operations if not o.one_way and _has_binary(o.answer))
+        self._attachers: dict[str, Encode] = {}
         self._frames = {
             (o.name, version): _frame(o, version, contract.namespace, contract.name)
             for o in operations
@@ -138,24 +151,45 @@ class Engine:
         if ambiguous:
             raise ContractError(f"these could be sent empty and still be valid (rule R10): {', '.join(ambiguous)}")
 
-    def open(self, body: bytes, *, content_type: str | None, soap_action: str | None) -> Received:
+    def open(
+        self, body: bytes, *, content_type: str | None, soap_action: str | None, accept: str | None = None
+    ) -> Received:
         """Read a message up to its operation. Raises SoapError, its `version` set when known."""
         kind = read_content_type(content_type)
+        mtom, size = accepts(accept), len(body)
+        others: tuple[Part, ...] = ()
+        if kind.boundary is not None:
+            kind, body, others = self._unpacked(kind, body)
+            mtom = True
         try:
             root = parse(body, limits=self._limits_for(body, kind.charset), charset=kind.charset)
         except XmlRefused as refused:
             raise SoapError(refused.code, refused.message, line=refused.line, version=kind.version) from refused
         envelope = read_envelope(root, kind)
+        if others:
+            expand(root, others, envelope.version)
         addressing = read_addressing(envelope.addressing, envelope.version) if envelope.addressing else None
         try:
             action = kind.action if envelope.version is Version.SOAP12 else soap_action
-            return self._received(envelope, action, addressing, size=len(body))
+            return self._received(envelope, action, addressing, mtom=mtom, size=size)
         except SoapError as refused:
             refused.addressing = addressing
             raise
 
+    def _unpacked(self, kind: ContentType, body: bytes) -> tuple[ContentType, bytes, tuple[Part, ...]]:
+        """Take the envelope out of an MTOM package; its own Content-Type tells its charset, and maybe the action."""
+        try:
+            package = open_package(body, boundary=kind.boundary or "", start=kind.start)
+        except SoapError as refused:
+            refused.version = kind.version
+            raise
+        # The part's type says again what the message is; only its other parameters are new.
+        inner = read_content_type(f"{kind.version.media_type};{package.content_type.partition(';')[2]}")
+        action = inner.action if kind.action is None else kind.action
+        return replace(inner, action=action), package.envelope, package.others
+
     def _received(
-        self, envelope: Envelope, action: str | None, addressing: Addressing | None, *, size: int
+        self, envelope: Envelope, action: str | None, addressing: Addressing | None, *, mtom: bool, size: int
     ) -> Received:
         operation = self._by_tag.get(str(envelope.payload.tag))
         if operation is None:
@@ -177,6 +211,7 @@ class Engine:
             addressing=addressing,
             security=envelope.blocks.get(SECURITY),
             size=size,
+            mtom=mtom,
         )
 
     def _limits_for(self, body: bytes, charset: str | None) -> Limits:
@@ -261,6 +296,8 @@ class Engine:
         if isinstance(answer, Streamed):
             body = self._segments(operation, frame._replace(start=start), answer)
             return Reply(status=200, content_type=frame.content_type, body=body)
+        if received.mtom and operation.name in self._binary:
+            return self._package(received, start, answer)
         out = [start]
         self._encoders[operation.name](answer, out)
         out.append(frame.end)
@@ -268,6 +305,20 @@ class Engine:
         if self._validate_answers:
             self._check_answer(data, operation)
         return Reply(status=200, content_type=frame.content_type, body=data)
+
+    def _package(self, received: Received, start: str, answer: Any) -> Reply:
+        """Write an answer with its binary values beside it."""
+        operation, version = received.operation, received.version
+        encoder = self._attachers.get(operation.name)
+        if encoder is None:
+            encoder = self._attachers[operation.name] = compile_encoder(operation.answer, prefix="m", attach=True)
+        out = Attaching(start)
+        encoder(answer, out)
+        out.append(self._frames[operation.name, version].end)
+        if self._validate_answers:
+            self.encode(replace(received, mtom=False), answer)
+        content_type, body = write_package(out, version)
+        return Reply(status=200, content_type=content_type, body=body)
 
     def _segments(self, operation: Operation, frame: _Frame, answer: Streamed) -> Segments:
         """Give a streamed answer in parts; each item is checked in an answer of its own where answers are."""

@@ -29,11 +29,16 @@ MOST_NAMED = 10
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ContentType:
-    """A Content-Type header taken apart; `action` is SOAP 1.2's parameter (RFC 3902)."""
+    """A Content-Type header taken apart; `action` is SOAP 1.2's parameter (RFC 3902).
+
+    `boundary` and `start` are those of an MTOM package, which has one envelope among its parts.
+    """
 
     version: Version
     charset: str | None
     action: str | None
+    boundary: str | None = None
+    start: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,20 +63,42 @@ def read_content_type(header: str | None) -> ContentType:
 
 def _read_content_type(header: str | None) -> ContentType:
     media_type, semicolon, rest = (header or "").partition(";")
-    for version in Version:
-        if media_type.strip().lower() == version.media_type:
-            break
-    else:
-        raise SoapError(
-            "MediaTypeUnsupported", "the Content-Type must be text/xml (SOAP 1.1) or application/soap+xml (1.2)"
-        )
+    media_type = media_type.strip().lower()
     parameters = {
         found["name"].lower(): found["token"] if found["quoted"] is None else found["quoted"]
         for found in _PARAMETER.finditer(semicolon + rest)
     }
+    if media_type == "multipart/related":
+        return _package(parameters)
+    version = _VERSIONS.get(media_type)
+    if version is None:
+        raise SoapError(
+            "MediaTypeUnsupported", "the Content-Type must be text/xml (SOAP 1.1) or application/soap+xml (1.2)"
+        )
     return ContentType(version=version, charset=parameters.get("charset"), action=parameters.get("action"))
 
 
+def _package(parameters: Mapping[str, str]) -> ContentType:
+    """Read the parameters of an MTOM package (XOP section 4.1)."""
+    info, _, more = parameters.get("start-info", "").replace('\\"', '"').partition(";")
+    version = _VERSIONS.get(info.strip().lower())
+    if parameters.get("type", "").strip().lower() != "application/xop+xml" or version is None:
+        raise SoapError(
+            "MediaTypeUnsupported",
+            'multipart/related must have type="application/xop+xml" and as start-info text/xml or application/soap+xml',
+            version=version,
+        )
+    in_info = {found["name"].lower(): found["quoted"] or found["token"] for found in _PARAMETER.finditer(f";{more}")}
+    return ContentType(
+        version=version,
+        charset=None,
+        action=parameters.get("action", in_info.get("action")),
+        boundary=parameters.get("boundary", ""),
+        start=parameters.get("start"),
+    )
+
+
+_VERSIONS: Mapping[str, Version] = {version.media_type: version for version in Version}
 _LONGEST_REMEMBERED = 256
 _remembered_content_type = lru_cache(maxsize=256)(_read_content_type)
 """Clients send the same few all the time."""

@@ -198,6 +198,16 @@ ENGINE_FAULTS: Mapping[str, FaultKind] = {
         meaning="The Content-Type is of one SOAP version and the envelope of the other.",
         mend="Let both be of one version.",
     ),
+    "MultipartInvalid": FaultKind(
+        element="RequestFault",
+        meaning="The message is no MIME package that can be read in one way only.",
+        mend="Build it as RFC 2046 and XOP say: boundary, header, empty line, content; start names the envelope.",
+    ),
+    "IncludeInvalid": FaultKind(
+        element="RequestFault",
+        meaning="An xop:Include does not name a part of its own in the same message.",
+        mend="Give each Include an href of cid: and the Content-ID of one part, used once.",
+    ),
     "VersionMismatch": FaultKind(
         element="RequestFault",
         blame=Blame.VERSION,

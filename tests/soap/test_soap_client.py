@@ -272,7 +272,7 @@ def test_a_detail_without_message_falls_back_on_the_text(answered: Answered, ver
 def test_a_large_update_file_is_read(store: Any, version: Version) -> None:
     update = bytes(range(256)) * 8000
     received = SimpleNamespace(
-        operation=store.contract.operations["GetLicenseUpdate"], version=version, addressing=None
+        operation=store.contract.operations["GetLicenseUpdate"], version=version, addressing=None, mtom=False
     )
     answer = depot.GetLicenseUpdateAnswer(result=depot.UpdateResult(state="Done", update=update))
     reply = store.engine.encode(received, answer)

@@ -85,7 +85,7 @@ def test_any_answer_arrives_as_the_equal_message(service: Any, data: st.DataObje
         message = data.draw(answers)
         for version, client in service.clients.items():
             received = SimpleNamespace(
-                operation=service.contract.operations[operation], version=version, addressing=None
+                operation=service.contract.operations[operation], version=version, addressing=None, mtom=False
             )
             reply = service.engine.encode(received, message)
             assert (reply.status, reply.content_type) == (200, version.content_type)

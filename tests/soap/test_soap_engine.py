@@ -248,7 +248,7 @@ def test_what_only_the_decoder_refuses_has_place_and_version_too(store: Any, ver
 
 def test_an_invalid_answer_is_a_bug_that_is_found_where_answers_are_validated(shop: Any, version: Version) -> None:
     operation = shop.contract.operations["CreateOrder"]
-    received = SimpleNamespace(operation=operation, version=version, addressing=None)
+    received = SimpleNamespace(operation=operation, version=version, addressing=None, mtom=False)
     answer = sales.CreateOrderAnswer(receipt=sales.OrderReceipt(order_id="1", ticket="T", license=()))
     careless = Engine(shop.contract, sales, limits=Limits(), validate_answers=False)
 

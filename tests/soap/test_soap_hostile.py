@@ -216,7 +216,9 @@ def test_any_broken_answer_is_a_message_a_fault_or_said_to_be_invalid(service: A
     operation = data.draw(st.sampled_from(sorted(service.answers)))
     version = data.draw(st.sampled_from(Version))
     received = type(
-        "Received", (), {"operation": service.contract.operations[operation], "version": version, "addressing": None}
+        "Received",
+        (),
+        {"operation": service.contract.operations[operation], "version": version, "addressing": None, "mtom": False},
     )
     reply = service.engine.encode(received, data.draw(service.answers[operation]))
     body = data.draw(st.just(reply.body).flatmap(_broken) | st.binary(max_size=100))

@@ -24,7 +24,8 @@ def answered(service: Any, version: Version) -> dict[str, Reply]:
     """The reply to each operation, with every element that an answer may have."""
     return {
         operation.name: service.engine.encode(
-            SimpleNamespace(operation=operation, version=version, addressing=None), service.sample(operation.answer)
+            SimpleNamespace(operation=operation, version=version, addressing=None, mtom=False),
+            service.sample(operation.answer),
         )
         for operation in service.contract.operations.values()
     }
@@ -85,7 +86,9 @@ def test_r3_r4_zeep_unwraps_every_answer_into_its_one_child(
 def test_r4_no_answer_is_empty_even_when_all_that_is_optional_is_left_out(service: Any, version: Version) -> None:
     for operation in service.contract.operations.values():
         bare = _stripped(service.sample(operation.answer), operation.answer)
-        reply = service.engine.encode(SimpleNamespace(operation=operation, version=version, addressing=None), bare)
+        reply = service.engine.encode(
+            SimpleNamespace(operation=operation, version=version, addressing=None, mtom=False), bare
+        )
         child = etree.fromstring(reply.body)[0][0][0]
         assert [leaf for leaf in child if len(leaf) == 0 and leaf.text]
 
@@ -149,7 +152,9 @@ def test_r6_a_request_at_the_bounds_of_its_facets_passes_and_an_answer_has_none(
     plain = etree.XMLSchema(service.schema)
     for operation in service.contract.operations.values():
         wild = _wild(service.sample(operation.answer))
-        reply = service.engine.encode(SimpleNamespace(operation=operation, version=version, addressing=None), wild)
+        reply = service.engine.encode(
+            SimpleNamespace(operation=operation, version=version, addressing=None, mtom=False), wild
+        )
         plain.assertValid(etree.fromstring(reply.body)[0][0])
 
 
