@@ -82,7 +82,7 @@ async def main(database: str, port: str, authorities: str, owner: str, *hold: st
         storage=storage,
         vault=vault,
         channel=channel,
-        backoff=Backoff(attempts=9, random=random.Random(1).random),
+        backoff=Backoff(attempts=1000, random=random.Random(1).random),
         clock=now,
         owner=owner,
         events=events,

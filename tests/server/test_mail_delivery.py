@@ -423,3 +423,46 @@ async def test_a_consent_of_the_future_and_one_without_a_source_are_refused(worl
     for values in ({"given_at": NOW + timedelta(seconds=1), "source": "shop"}, {"source": ""}):
         with pytest.raises(AddressInvalid):
             await world.book.record_consent(TO, actor="cli", **values)
+
+
+@pytest.mark.long
+@pytest.mark.xdist_group("machine")
+async def test_however_often_processes_are_killed_every_mail_arrives_under_its_one_id(world, tmp_path, pytestconfig):
+    kills, seed = pytestconfig.getoption("--kills"), pytestconfig.getoption("--seed")
+    print(f"seed {seed}, {kills} kills")
+    rng = random.Random(seed)
+    world.now = datetime.now(UTC)
+    written = {(await world.write()).message_id for _ in range(3 * kills)}
+
+    async def slowly(_):
+        await asyncio.sleep(rng.random() / 10)
+        return "451 later" if rng.random() < 0.1 else "250 taken"
+
+    world.receiver.data = slowly
+    script = Path(__file__).with_name("mailing_process.py")
+    arguments = (str(tmp_path / "depot.db"), str(world.receiver.port), str(world.authorities))
+
+    async def process(number):
+        return await asyncio.create_subprocess_exec(
+            sys.executable, str(script), *arguments, f"owner {number}", stdout=asyncio.subprocess.DEVNULL
+        )
+
+    for number in range(kills):
+        running = await process(number)
+        before = len(world.receiver.arrived)
+        async with asyncio.timeout(30):
+            while len(world.receiver.arrived) == before and await world.waiting():  # noqa: ASYNC110  another process does it
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(rng.random() / 4)
+        running.kill()
+        await running.wait()
+    last = await process("last")
+    async with asyncio.timeout(60 + kills):
+        while await world.waiting():  # noqa: ASYNC110  as above
+            await asyncio.sleep(0.05)
+    last.kill()
+    await last.wait()
+    arrived = [mail.message["Message-ID"].strip().strip("<>").partition(".")[0] for mail in world.receiver.arrived]
+    assert set(arrived) == written
+    assert len({mail.message["Message-ID"] for mail in world.receiver.arrived}) == len(written)
+    print(f"{len(written)} mails, {len(arrived)} arrivals")
