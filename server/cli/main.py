@@ -20,6 +20,7 @@ from server.cli import (
     customers,
     demo,
     doctor,
+    extensions,
     initialise,
     ipfilter,
     ipfilter_looking,
@@ -29,6 +30,7 @@ from server.cli import (
     migrate,
     moves,
     outbox,
+    ozomm,
     serve,
     shop_credentials,
     shops,
@@ -62,6 +64,8 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(containers.approvals, name="approval")
 app.add_typer(journal.app, name="journal")
 app.add_typer(outbox.app, name="outbox")
+app.add_typer(extensions.app, name="extension")
+app.add_typer(ozomm.app, name="ozomm")
 app.add_typer(mail.app, name="mail")
 app.add_typer(campaigns.app, name="campaign")
 app.add_typer(customers.app, name="customer")
