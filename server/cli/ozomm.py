@@ -12,6 +12,7 @@ from server.errors import SettingsError
 from server.listener import serve_until_told
 from server.ozomm.assembling import Assembler
 from server.ozomm.configuration import load_configuration
+from server.ozomm.example_crm import run_example
 from server.process import run_loop
 from server.settings import Settings, load_settings
 from server.supervise.supervisor import supervise
@@ -68,3 +69,13 @@ async def _checked(settings: Settings) -> list[str]:
         f"{', '.join(rule.items)}: {rule.eligibility} decides; while it is silent: {rule.when_silent.value}"
         for rule in configuration.rules
     ]
+
+
+@app.command("example-crm")
+def example_crm(
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 9000,
+    slow: Annotated[float, typer.Option(min=0, help="Seconds that it takes to answer.")] = 0.0,
+    down: Annotated[bool, typer.Option("--down", help="Answer every question with HTTP 503.")] = False,  # noqa: FBT002  an option is named on the command line
+) -> None:
+    """Run a CRM to try OZOMM with: it lets everybody extend but those whose ticket ends with 0, and makes an offer."""
+    asyncio.run(run_example(port=port, slow_seconds=slow, down=down, say=typer.echo))

@@ -69,7 +69,8 @@ class _Answered:
     def _line(self, said: tuple[str, tuple[str, int]]) -> bool:
         license_id, (item, ordered) = said
         found, quantity, changed = self.lines[license_id]
-        return found == item and (quantity == ordered or (changed and quantity < ordered))
+        # Another item has taken the place of one that was renewed or replaced.
+        return (found == item or changed) and (quantity == ordered or (changed and quantity < ordered))
 
 
 async def differing_answers(scene: Scene) -> AsyncIterator[str]:

@@ -2,11 +2,12 @@
 SELECT ticket_id, lookup, sealed FROM tickets ORDER BY ticket_id;
 
 -- name: orders_with_answers
-SELECT o.order_id, a.answer_sealed, t.sealed, l.license_id, l.item_number, l.quantity,
+SELECT o.order_id, a.answer_sealed, t.sealed, coalesce(l.extends_license_id, l.license_id) AS license_id,
+    l.item_number, l.quantity,
     EXISTS (
         SELECT 1 FROM audit AS x
         WHERE x.subject IN (l.license_id, l.order_id, l.ticket_id) AND x.action <> 'CreateOrder'
-    ) AS changed
+    ) OR EXISTS (SELECT 1 FROM licenses AS r WHERE r.extends_license_id = l.license_id) AS changed
 FROM orders AS o
 JOIN answers AS a ON a.shop_id = o.shop_id AND a.transaction_id = o.transaction_id AND a.operation = 'CreateOrder'
 JOIN tickets AS t ON t.ticket_id = o.ticket_id
