@@ -1,7 +1,8 @@
 """Every option of the server, declared once: name, type, default, meaning. `docs/reference/settings.md` is made of it.
 
 A value comes from the first of: the command line, the environment (`OPENDEPOT_...`), the TOML file, the default.
-A secret is given by a file: `pepper_file` in TOML or `OPENDEPOT_PEPPER_FILE`.
+A secret is given by a file: `pepper_file` in TOML or `OPENDEPOT_PEPPER_FILE`. What systemd hands over by
+LoadCredential, such as `pepper` or `sealing-key`, is found in $CREDENTIALS_DIRECTORY and goes before the TOML file.
 Relative paths in the TOML file start at its folder.
 """
 
@@ -603,6 +604,7 @@ class Settings(BaseSettings):
         return (
             InitSettingsSource(settings_cls, given),
             env_settings,
+            InitSettingsSource(settings_cls, _service_credentials()),
             InitSettingsSource(settings_cls, toml),
         )
 
@@ -632,6 +634,19 @@ def load_settings(config: Path | None, **command_line: Any) -> Settings:
             for problem in error.errors(include_url=False, include_input=False)
         )
         raise SettingsError(f"{config or 'environment'}: {problems}") from None
+
+
+def _service_credentials() -> dict[str, Any]:
+    """Give the files that the service manager hands over (systemd.exec(5), LoadCredential): pepper, sealing-key, ..."""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    if not folder:
+        return {}
+    files = {
+        name: Path(folder) / name.removesuffix("_file").replace("_", "-")
+        for name, field in Settings.model_fields.items()
+        if name.endswith("_file") and field.annotation in _FILES
+    }
+    return {name: path for name, path in files.items() if path.is_file()}
 
 
 def _read_toml(config: Path) -> Mapping[str, Any]:

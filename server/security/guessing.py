@@ -21,6 +21,7 @@ from observe import EventLog, Metrics
 from server.errors import NotIdentified, TooManyGuesses
 from server.security.authorization import read_authorization
 from server.security.callers import Calling
+from server.security.wssecurity.refusals import SecurityFailed
 from storage import Storage
 from storage.errors import StorageError
 from storage.guesses import CountGuess, ForgetGuesses, GuessBucket, LoadGuesses
@@ -72,7 +73,7 @@ def is_guess(error: Exception, call: Calling) -> bool:
     """Whether an error says that a ticket or credential was wrong, rather than that there was none."""
     if isinstance(error, NotIdentified):
         return bool(call.authorization) and error.denial is None
-    return isinstance(error, TicketUnknown)
+    return isinstance(error, TicketUnknown | SecurityFailed)
 
 
 class GuessKeeper:

@@ -98,3 +98,17 @@ def test_a_password_in_the_address_is_refused_with_the_way_out_and_not_repeated(
         load_settings(None, database=address)
     assert "secret@" not in str(raised.value)
     assert "=secret" not in str(raised.value)
+
+
+def test_secrets_are_found_where_systemd_puts_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    handed = tmp_path / "credentials"
+    handed.mkdir()
+    (handed / "pepper").write_bytes(bytes(32))
+    config = tmp_path / "opendepot.toml"
+    config.write_text('pepper_file = "secrets/pepper"\nsealing_key_file = "secrets/sealing-key"\n')
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(handed))
+    found = load_settings(config)
+    assert found.pepper_file == handed / "pepper"
+    assert found.sealing_key_file == tmp_path / "secrets" / "sealing-key"
+    monkeypatch.setenv("OPENDEPOT_PEPPER_FILE", "/elsewhere")
+    assert load_settings(config).pepper_file == Path("/elsewhere")

@@ -22,6 +22,7 @@ from observe import EventLog, LogFormat, Metrics
 from server.errors import AddressDenied, NotIdentified, TooManyGuesses
 from server.security.callers import Calling
 from server.security.guessing import GuessKeeper, GuessLimits, Subject, is_guess, targets_of
+from server.security.wssecurity.refusals import SecurityFailed
 from storage import Storage, open_storage
 from storage.errors import StorageUnavailable
 
@@ -164,6 +165,7 @@ def test_what_is_a_guess_and_at_whom() -> None:
     assert not is_guess(NotIdentified("x"), calling(None))
     assert not is_guess(NotIdentified("x", denial={}), calling("Bearer x"))
     assert is_guess(TicketUnknown("x"), calling(None))
+    assert is_guess(SecurityFailed("x"), calling(None))
     assert not is_guess(AddressDenied("x"), calling("Bearer x"))
     assert targets_of(calling("Bearer x"), None, None) == ()
     assert targets_of(calling("Basic YWNtZTp4"), None, None) == (Subject(kind="shop", text="acme"),)
