@@ -19,6 +19,8 @@ from soap.faults import Fault
 
 HERE = Path(__file__).parent / "reference"
 SITUATIONS = Path(__file__).parent / "situations.toml"
+TRANSFERS = Path(__file__).parent / "situations-depot.txt"
+"""Situations that the transfer protocol brings, as tables."""
 
 
 def settings_page() -> str:
@@ -112,7 +114,8 @@ def lifecycle_page() -> str:
     lines = [
         "# What can become of a licence",
         "",
-        "Made from `licensing/placements.py`, `licensing/lifecycle.py` and `docs/situations.toml` by `make generate`.",
+        "Made from `licensing/placements.py`, `licensing/lifecycle.py`, `docs/situations.toml` and",
+        "`docs/situations-depot.txt` by `make generate`.",
         "",
         "No state is stored. It follows from *wanted* (what should be in a container), *occupied* (what may be in it)",
         "and *confirmed* (what a receipt has shown). [The transfer protocol](../explanation/transfer.md) moves them.",
@@ -147,7 +150,7 @@ def lifecycle_page() -> str:
             f"| {row['what']} | {row['operation']} | {code} | {row.get('server', '')} | {row.get('container', '')} "
             f"| {row['mend']} | `{row['test']}` |"
         )
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n\n" + TRANSFERS.read_text(encoding="utf-8")
 
 
 def client_faults_module() -> str:
