@@ -74,9 +74,9 @@ class TokenKeeper:
         form = {"grant_type": "client_credentials"}
         if self._settings.scope is not None:
             form["scope"] = self._settings.scope
-        proof = aiohttp.BasicAuth(self._settings.client_id, self._secret)
+        proof = {"Authorization": aiohttp.encode_basic_auth(self._settings.client_id, self._secret)}
         async with self._session.post(
-            self._settings.token_url, data=form, auth=proof, allow_redirects=False
+            self._settings.token_url, data=form, headers=proof, allow_redirects=False
         ) as response:
             if response.status != 200:
                 raise Unanswered(f"token HTTP {response.status}")

@@ -33,10 +33,10 @@ class SoapCrm:
         self._source = source
         self._session = session
         self._wsdl = source.wsdl if "://" in source.wsdl else str(folder / source.wsdl)
-        self._proof = None
+        self._proof: dict[str, str] = {}
         if source.username is not None and source.password_file is not None:
             password = read_text_secret(folder / source.password_file, what="password_file")
-            self._proof = aiohttp.BasicAuth(source.username, password)
+            self._proof = {"Authorization": aiohttp.encode_basic_auth(source.username, password)}
         self._client: Any = None
         self._loading = asyncio.Lock()
 
@@ -55,8 +55,7 @@ class SoapCrm:
             async with self._session.post(
                 address,
                 data=etree.tostring(envelope, xml_declaration=True, encoding="utf-8"),
-                headers={**headers, "Idempotency-Key": question.extension_id},
-                auth=self._proof,
+                headers={**headers, **self._proof, "Idempotency-Key": question.extension_id},
                 allow_redirects=False,
             ) as response:
                 body = await response.content.read(MOST_BYTES)
