@@ -1,4 +1,4 @@
-"""Each kind of source asked for real: HTTP with its proofs, SOAP by a WSDL of its own, SQL, CSV, code; and their guards."""
+"""Each kind of source asked for real: HTTP with proofs, SOAP by its own WSDL, SQL, CSV, code; and their guards."""
 
 import asyncio
 import base64
@@ -242,7 +242,7 @@ async def test_code_of_the_vendors_own_and_everybody(stack: AsyncExitStack, tmp_
 
 
 class Says:
-    def __init__(self, said: bool | None | str) -> None:
+    def __init__(self, said: bool | str | None) -> None:
         self._said = said
 
     async def ask(self, question: Question) -> Verdict:
