@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import access, depot, engine, growth, orders, slow, stages, stream, workers
+from benchmarks import access, depot, engine, growth, orders, ozomm, slow, stages, stream, workers
 from benchmarks.report import Options, Record, Refused, print_record
 
 WIDTH = 160
@@ -19,6 +19,7 @@ BENCHMARKS: Mapping[str, Callable[[Options], Record]] = {
     "engine": engine.run,
     "growth": growth.run,
     "orders": orders.run,
+    "ozomm": ozomm.run,
     "slow": slow.run,
     "stages": stages.run,
     "stream": stream.run,
