@@ -26,6 +26,7 @@ from storage import Storage
 from storage.commands import (
     AddCredential,
     FindIdentity,
+    LoadFilters,
     RevokeCredential,
     SetDepotPolicy,
     SetShopActive,
@@ -109,6 +110,10 @@ class Credentials:
         if found is None:
             raise ShopUnknown(f"there is no shop {name}; `opendepot shop list` has their names", path="shopName")
         return found
+
+    async def names(self) -> tuple[str, ...]:
+        """Give the names of all shops, sorted."""
+        return tuple(sorted(shop.name for shop in (await self._storage.query(LoadFilters())).shops))
 
     async def rotate_key(
         self, name: str, *, overlap: timedelta, label: str = "", actor: str = "cli"

@@ -354,6 +354,8 @@ def build_application(
             update_url=lambda token: f"{public_url}{DOWNLOAD_PATH}{token}",
             depot=core.depot,
             extensions=extensions,
+            catalogue=core.catalogue,
+            credentials=core.credentials,
             shop_filters=ShopFilters(
                 core.storage,
                 core.catalogue,

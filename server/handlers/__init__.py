@@ -2,9 +2,14 @@
 
 from collections.abc import Mapping
 
+from server.handlers.admin.add_credential import add_credential
+from server.handlers.admin.create_shop import create_shop
 from server.handlers.admin.explain_address import explain_address
 from server.handlers.admin.get_shop_filter import get_shop_filter
+from server.handlers.admin.list_shops import list_shops
+from server.handlers.admin.revoke_credential import revoke_credential
 from server.handlers.admin.set_shop_filter import set_shop_filter
+from server.handlers.admin.update_shop import update_shop
 from server.handlers.base import Handler
 from server.handlers.depot.check_for_updates import check_for_updates
 from server.handlers.depot.confirm_license_update import confirm_license_update
@@ -44,6 +49,11 @@ REGISTRY: Mapping[str, Mapping[str, Handler]] = {
         "SetShopFilter": set_shop_filter,
         "GetShopFilter": get_shop_filter,
         "ExplainAddress": explain_address,
+        "CreateShop": create_shop,
+        "UpdateShop": update_shop,
+        "ListShops": list_shops,
+        "AddCredential": add_credential,
+        "RevokeCredential": revoke_credential,
     },
     "Depot": {
         "GetTicket": get_ticket,

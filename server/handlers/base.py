@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from licensing.bulk import Bulk
+from licensing.catalogue import Catalogue
+from licensing.credentials import Credentials
 from licensing.depot import Depot
 from licensing.extensions.engine import Extensions
 from licensing.linking import UpdateLinks
@@ -41,6 +43,8 @@ class Services:
     links: UpdateLinks
     update_url: Callable[[str], str]
     shop_filters: ShopFilters
+    catalogue: Catalogue
+    credentials: Credentials
     extensions: Extensions
 
 

@@ -27,6 +27,11 @@ REQUIRED: Mapping[str, Requirements] = {
             "SetShopFilter": _SECURE,
             "GetShopFilter": _SEE,
             "ExplainAddress": _SEE,
+            "CreateShop": _SECURE,
+            "UpdateShop": _SECURE,
+            "ListShops": _SEE,
+            "AddCredential": _SECURE,
+            "RevokeCredential": _SECURE,
         }
     ),
 }

@@ -178,6 +178,252 @@ class ExplainAddressAnswer:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class CreateShopRequest:
+    """A new shop.
+
+    shop_name: Its name; HTTP Basic uses it as user name.
+    right: What it may do; left out: order and read.
+    """
+
+    shop_name: str
+    right: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewShop:
+    """A new shop and its first credential.
+
+    shop_name: Its name.
+    api_key: Its API key, which is given this once.
+    """
+
+    shop_name: str
+    api_key: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CreateShopAnswer:
+    """The answer to CreateShop.
+
+    receipt: The new shop.
+    """
+
+    receipt: NewShop
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShopRights:
+    """Rights of a shop.
+
+    right: A right.
+    """
+
+    right: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShopAdmission:
+    """Whether a shop is let in.
+
+    active: False: whatever it proves, it is not.
+    """
+
+    active: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UpdateShopRequest:
+    """What a shop shall be; what is left out stays as it is.
+
+    shop_name: The shop.
+    rights: Exactly what it may do.
+    policy: What proves it at Sales.
+    depot_policy: What proves it at the Depot; not by its address alone.
+    admission: Whether it is let in.
+    """
+
+    shop_name: str
+    rights: ShopRights | None = None
+    policy: str | None = None
+    depot_policy: str | None = None
+    admission: ShopAdmission | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CredentialSummary:
+    """A credential.
+
+    credential_id: Its id.
+    kind: api-key, username, certificate or authority.
+    state: Holds, Ending or Revoked.
+    created_at: When it was added.
+    valid_until: When it ends, ISO 8601.
+    label: What it is for.
+    fingerprint: Of a certificate: SHA-256, hexadecimal.
+    """
+
+    credential_id: str
+    kind: str
+    state: str
+    created_at: datetime
+    valid_until: str | None = None
+    label: str | None = None
+    fingerprint: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShopSummary:
+    """A shop, and what proves it. Keys and secrets are not told.
+
+    shop_name: Its name.
+    active: Whether it is let in.
+    policy: What proves it at Sales.
+    depot_policy: What proves it at the Depot.
+    right: What it may do.
+    credential: What it has or had, the oldest first.
+    """
+
+    shop_name: str
+    active: bool
+    policy: str
+    depot_policy: str
+    right: tuple[str, ...] = ()
+    credential: tuple[CredentialSummary, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UpdateShopAnswer:
+    """The answer to UpdateShop.
+
+    shop: The shop as it is now.
+    """
+
+    shop: ShopSummary
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ListShopsRequest:
+    """Which shops.
+
+    page_token: What the answer before gave; left out: from the first.
+    """
+
+    page_token: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShopPage:
+    """Some shops.
+
+    has_more: Whether there are more.
+    next_page_token: Asks for those.
+    shop: A shop.
+    """
+
+    has_more: bool
+    next_page_token: str | None = None
+    shop: tuple[ShopSummary, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ListShopsAnswer:
+    """The answer to ListShops.
+
+    page: Shops by name.
+    """
+
+    page: ShopPage
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KeyOverlap:
+    """How long two API keys hold beside each other.
+
+    hours: Hours; 0 ends the old one at once.
+    """
+
+    hours: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AddCredentialRequest:
+    """A new credential of a shop.
+
+    shop_name: The shop.
+    kind: What it is.
+    label: What it is for.
+    user_name: Of a username: the name in a UsernameToken.
+    certificate: Of a certificate or authority: PEM.
+    overlap: Of an API key: how long the one before goes on to hold; left out: 72 hours.
+    """
+
+    shop_name: str
+    kind: str
+    label: str | None = None
+    user_name: str | None = None
+    certificate: str | None = None
+    overlap: KeyOverlap | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewCredential:
+    """A new credential.
+
+    credential_id: Its id.
+    kind: What it is.
+    secret: The API key, or the secret of a username, which is given this once.
+    """
+
+    credential_id: str
+    kind: str
+    secret: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AddCredentialAnswer:
+    """The answer to AddCredential.
+
+    receipt: The new credential.
+    """
+
+    receipt: NewCredential
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RevokeCredentialRequest:
+    """A credential of a shop.
+
+    shop_name: The shop.
+    credential_id: Its id.
+    """
+
+    shop_name: str
+    credential_id: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RevokedCredential:
+    """A credential that holds no more.
+
+    credential_id: Its id.
+    state: Revoked.
+    """
+
+    credential_id: str
+    state: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RevokeCredentialAnswer:
+    """The answer to RevokeCredential.
+
+    receipt: What was revoked.
+    """
+
+    receipt: RevokedCredential
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class FaultDetail:
     """What went wrong, where, and whether sending the same request again can help.
 
