@@ -788,6 +788,34 @@ def keys() -> Iterator[Attack]:  # noqa: C901  a list
     def kind_of_identifier(message: Message) -> None:
         message.signature[2][0][0].set("ValueType", "urn:unknown")
 
+    def data(*children: Any) -> Callable[[Message], None]:
+        def change(message: Message) -> None:
+            found = message.signature[2][0][0]
+            for child in list(found):
+                found.remove(child)
+            found.extend(copy.deepcopy(child) for child in children)
+
+        return change
+
+    def pair(issuer: str | None, number: str | None) -> Any:
+        parts = [] if issuer is None else [ds("X509IssuerName", issuer)]
+        return ds("X509IssuerSerial", None, *parts, *([] if number is None else [ds("X509SerialNumber", number)]))
+
+    def long_id(message: Message) -> None:
+        message.security[0].set(ID, "x" * 1_000)
+
+    def kind_of_reference(message: Message) -> None:
+        message.signature[2][0][0].set("ValueType", "urn:unknown")
+
+    def hex_identifier(message: Message) -> None:
+        message.signature[2][0][0].set("EncodingType", BASE64.replace("Base64", "Hex"))
+
+    def no_time(message: Message) -> None:
+        message.security.find(f"{{{WSU}}}Timestamp").remove(message.security.find(f"{{{WSU}}}Timestamp")[0])
+
+    def without_token(message: Message) -> None:
+        message.security.remove(message.security[0])
+
     for name, change, expected, key in (
         ("KeyInfo with a name alone", bare, "SecurityUnsupported", "binary"),
         ("KeyInfo with a key value", value, "SecurityUnsupported", "binary"),
@@ -800,6 +828,18 @@ def keys() -> Iterator[Attack]:  # noqa: C901  a list
         ("a token in hexadecimal", hex_token, "SecurityUnsupported", "binary"),
         ("a token that is no Base64", no_base64, "SecurityInvalid", "binary"),
         ("an identifier of unknown kind", kind_of_identifier, "SecurityUnsupported", "ski"),
+        ("an identifier in hexadecimal", hex_identifier, "SecurityUnsupported", "ski"),
+        ("a reference of unknown kind", kind_of_reference, "SecurityUnsupported", "binary"),
+        ("a token with an id of 1,000 characters", long_id, "SecurityInvalid", "binary"),
+        ("no token where one is named", without_token, "SecurityInvalid", "binary"),
+        ("a Timestamp without Created", no_time, "SecurityInvalid", "binary"),
+        ("empty X509Data", data(), "SecurityInvalid", "serial"),
+        ("an issuer without a number", data(pair("CN=acme", None)), "SecurityInvalid", "serial"),
+        ("a number without an issuer", data(pair(None, "7")), "SecurityInvalid", "serial"),
+        ("a negative serial number", data(pair("CN=acme", "-7")), "SecurityInvalid", "serial"),
+        ("a serial number of 200 digits", data(pair("CN=acme", "7" * 200)), "SecurityInvalid", "serial"),
+        ("a serial number in hexadecimal", data(pair("CN=acme", "0x7")), "SecurityInvalid", "serial"),
+        ("a subject instead", data(ds("X509SubjectName", "CN=acme")), "SecurityUnsupported", "serial"),
     ):
         yield Attack(name=name, expected=expected, make=lambda change=change, key=key: changed(honest(key=key), change))
 
@@ -903,6 +943,11 @@ def passwords() -> Iterator[Attack]:  # noqa: C901  a list
         name="a digest an hour old",
         expected="SecurityExpired",
         make=lambda: Message.of().username(created=moment(NOW - timedelta(hours=1))).bytes(),
+    )
+    yield Attack(
+        name="a digest at the end of time",
+        expected="SecurityExpired",
+        make=lambda: Message.of().username(created="9999-12-31T23:59:59Z").bytes(),
     )
     yield Attack(
         name="a digest with an old Timestamp beside it",
