@@ -4,6 +4,8 @@ Both are asked for the same addresses in the same order, as text, in one process
 same clients all the time, so `decide_us` is for addresses that were seen before. `fresh_us` is for addresses that were
 not, in networks that were not: the work of deciding, without what is remembered. Python's collector of garbage waits
 meanwhile, for both sides.
+
+`call_..._us` is what a call costs without and with a WS-Security header block (`benchmarks.proofs`).
 """
 
 import gc
@@ -17,6 +19,7 @@ from ipaddress import IPv4Address, IPv4Network
 from types import ModuleType
 from typing import TypeVar
 
+from benchmarks.proofs import proof_costs
 from benchmarks.report import Options, Record, Refused, Table, figure_of, this_machine
 from ipfilters import (
     Effect,
@@ -72,6 +75,7 @@ def run(options: Options) -> Record:
             compiled = compile_rules(wide[count], version=1, compiled_at=_NOW) if count == FEW else fresh
             took[f"pytricia_fresh{name}"] = _once(_look_up_all, tree, strangers) / len(strangers) * 1e6
             took[f"fresh{name}"] = _once(decide_all, compiled, strangers) / len(strangers) * 1e6
+        took.update(proof_costs(seconds=0.05 * options.seconds))
         runs.append(took)
     return _record(runs)
 
@@ -168,6 +172,8 @@ def _record(runs: list[dict[str, str | float]]) -> Record:
     figures["ratio_pytricia_fresh_10"] = figure_of(ratio("fresh_10_us", "pytricia_fresh_10_us"))
     figures["ratio_growth"] = figure_of(ratio("decide_us", "decide_10_us"))
     figures["ratio_growth_fresh"] = figure_of(ratio("fresh_us", "fresh_10_us"))
+    for kind in ("digest", "signed", "rsa"):
+        figures[f"ratio_call_{kind}"] = figure_of(ratio(f"call_{kind}_us", "call_bare_us"))
     return Record(
         name="access",
         machine=this_machine(),

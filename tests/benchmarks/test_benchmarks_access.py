@@ -45,6 +45,8 @@ def test_every_figure_comes_out(monkeypatch: pytest.MonkeyPatch) -> None:
         "decide_us",
         "fresh_us",
         "find_client_us",
+        "ratio_call_digest",
+        "ratio_call_signed",
     } <= set(record.figures)
     assert record.figures["ratio_growth"].median == record.figures["ratio_pytricia"].median == 1.0
     assert record.figures["decide_us"].median == pytest.approx(1.0)

@@ -20,34 +20,41 @@ def children(element: etree._Element, allowed: Mapping[str, int]) -> dict[str, l
 
     Raises SecurityUnsupported for any other, SecurityInvalid for too many and for text between them.
     """
-    here = local(str(element.tag))
     found: dict[str, list[etree._Element]] = {tag: [] for tag in allowed}
-    bare(element, here, element.text)
+    _bare(element, element.text)
     for child in element:
-        tag = str(child.tag)
-        if tag not in found:
+        each = found.get(str(child.tag))
+        if each is None:
             names = ", ".join(map(local, allowed))
-            raise SecurityUnsupported(f"{here} may hold only {names}, in their own namespaces")
-        found[tag].append(child)
-        if len(found[tag]) > allowed[tag]:
-            raise SecurityInvalid(f"{here} may hold {local(tag)} {allowed[tag]} times at most")
-        bare(element, here, child.tail)
+            raise SecurityUnsupported(f"{_name(element)} may hold only {names}, in their own namespaces")
+        each.append(child)
+        if len(each) > allowed[str(child.tag)]:
+            raise SecurityInvalid(f"{_name(element)} may hold {_name(child)} {len(each) - 1} times at most")
+        _bare(element, child.tail)
     return found
 
 
 def sequence(element: etree._Element, tags: Sequence[str]) -> list[etree._Element]:
     """Give the children where there must be exactly these, in this order. Raises as `children` does."""
-    found = children(element, {tag: tags.count(tag) for tag in tags})
-    if [child.tag for child in element] != list(tags):
+    found = list(element)
+    if [child.tag for child in found] != list(tags):
+        children(element, {tag: tags.count(tag) for tag in tags})
         names = ", ".join(map(local, tags))
-        raise SecurityInvalid(f"{local(str(element.tag))} must hold {names}, in this order and each once")
-    return [child for tag in dict.fromkeys(tags) for child in found[tag]]
+        raise SecurityInvalid(f"{_name(element)} must hold {names}, in this order and each once")
+    _bare(element, element.text)
+    for child in found:
+        _bare(element, child.tail)
+    return found
 
 
-def bare(element: etree._Element, here: str, text: str | None) -> None:
+def _bare(element: etree._Element, text: str | None) -> None:
     """Refuse text where none belongs. Raises SecurityInvalid."""
     if text is not None and text.strip(_BLANK):
-        raise SecurityInvalid(f"line {element.sourceline}: text does not belong into {here}")
+        raise SecurityInvalid(f"line {element.sourceline}: text does not belong into {_name(element)}")
+
+
+def _name(element: etree._Element) -> str:
+    return local(str(element.tag))
 
 
 def leaf(element: etree._Element, *, most: int) -> str:
