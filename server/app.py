@@ -43,6 +43,7 @@ from observe import EventLog, Health, Metrics
 from server.dispatch import Dispatcher, Service
 from server.downloads import DOWNLOAD_PATH, Downloads
 from server.errors import SettingsError
+from server.faults import CATALOGUE
 from server.filters.keeper import FilterKeeper
 from server.filters.shops import ShopFilters
 from server.handlers import handlers_of
@@ -50,6 +51,7 @@ from server.handlers.base import Services
 from server.handlers.rights import REQUIRED
 from server.mail.unsubscribing import UNSUBSCRIBE_PATH, UnsubscribePages
 from server.ozomm.running import ExtensionService
+from server.pages import contract_page, soapui_project
 from server.security.gates import Gates, form_of
 from server.security.guessing import GuessKeeper, GuessLimits
 from server.security.wssecurity.freshness import Window
@@ -447,6 +449,7 @@ def _service(published: Published, settings: Settings, public_url: str) -> Servi
         ),
         handlers=handlers_of(contract),
         documents=_documents(published, contract, public_url),
+        page=contract_page(contract, CATALOGUE, address=public_url + published.path, send=settings.page_sends),
     )
 
 
@@ -454,7 +457,9 @@ def _documents(published: Published, contract: Contract, public_url: str) -> Map
     """Give what GET answers: the flattened WSDL, and the schema files as they are published."""
     folder = posixpath.dirname(published.wsdl)
     schemas = {f"xsd={name}": wsdl.read(f"{folder}/{name}") for name in schema_locations(contract)}
-    return {"wsdl": flattened_wsdl(contract, address=public_url + published.path), **schemas}
+    address = public_url + published.path
+    project = soapui_project(contract, address=address)
+    return {"wsdl": flattened_wsdl(contract, address=address), "soapui": project, **schemas}
 
 
 def _signing(box: FirmSecurityBox) -> Callable[[], Awaitable[None]]:

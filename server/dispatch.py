@@ -13,6 +13,7 @@ from server.handlers.base import Call, Handler, Services
 from server.http.answers import PLAIN, Answer
 from server.http.application import CutShort, Peer, Trouble
 from server.http.head import Head
+from server.pages.contract import Page
 from server.security.callers import Caller, Calling
 from server.security.gates import Gates, gate_a
 from server.security.guessing import GuessKeeper, is_guess, targets_of
@@ -35,13 +36,14 @@ class Service:
     """A SOAP service of this process.
 
     `documents`: what GET gives, by the query in lower case (`wsdl`,
-    `xsd=sales.xsd`).
+    `xsd=sales.xsd`). `page` is for people.
     """
 
     path: str
     engine: Engine
     handlers: Mapping[str, Handler]
     documents: Mapping[str, bytes]
+    page: Page | None = None
 
     @property
     def endpoint(self) -> Endpoint:

@@ -111,6 +111,11 @@ class Settings(BaseSettings):
         description="The page where licensees collect, with {ticket} where the ticket goes; it stands in the answers "
         "to orders. Put it behind a # so that no proxy logs it.",
     )
+    page_sends: bool = Field(
+        default=False,
+        description="Let the page for people, which a browser shows at the address of a service, send messages. For "
+        "sandboxes.",
+    )
     update_link_seconds: int | None = Field(
         default=None,
         ge=60,

@@ -12,6 +12,7 @@ from server.http.application import Exchange, Peer
 from server.http.head import Head
 
 _XML = "text/xml; charset=utf-8"
+_HTML = "text/html; charset=utf-8"
 _METHODS = (("allow", "POST, GET, HEAD, OPTIONS"),)
 _HINT = Answer(
     status=405,
@@ -22,6 +23,10 @@ _HINT = Answer(
 _OPTIONS = Answer(status=200, content_type=PLAIN, body=b"", fields=_METHODS)
 _UNKNOWN = Answer(status=404, content_type=PLAIN, body=b"Nothing is here.\n")
 _UNWANTED_BODY = refusal(400)
+
+
+def _by_browser(head: Head) -> bool:
+    return "text/html" in head.fields.get("accept", "")
 
 
 class Pages(Protocol):
@@ -79,6 +84,9 @@ class SoapApplication:
             document = service.documents.get(head.query.lower())
             if document is not None:
                 return Answer(status=200, content_type=_XML, body=document)
+        if service.page is not None and not head.query and head.method in {"GET", "HEAD"} and _by_browser(head):
+            page = service.page
+            return Answer(status=200, content_type=_HTML, body=page.data, fields=page.fields)
         return _HINT
 
     def _of_shop(self, path: str) -> tuple[Service | None, str | None]:

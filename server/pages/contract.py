@@ -1,0 +1,125 @@
+"""Makes the page of a service from its contract and the table of faults."""
+
+import base64
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+
+from jinja2 import Environment, StrictUndefined
+from lxml import etree
+from markupsafe import Markup
+
+from server.pages.samples import Samples
+from server.pages.snippets import snippets
+from server.pages.template import PAGE, SCRIPT, STYLE
+from soap import FaultKind
+from soap.contract import Contract
+from soap.names import WSDL
+from soap.schema import ComplexType, Field
+
+Fields = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """An element of a message."""
+
+    path: str
+    often: str
+    type: str
+    limits: str
+    documentation: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Page:
+    """A page and the fields that it is sent with."""
+
+    data: bytes
+    fields: Fields
+
+
+def contract_page(contract: Contract, faults: Mapping[str, FaultKind], *, address: str, send: bool) -> Page:
+    """Give the page; `send` lets it send messages to its own server."""
+    identified = contract.name != "Depot"
+    samples = Samples(contract)
+    told = {
+        str(node.get("name")): (node.findtext(f"{{{WSDL}}}documentation") or "").strip()
+        for node in contract.document.iterfind(f"{{{WSDL}}}portType/{{{WSDL}}}operation")
+    }
+    operations = [
+        {
+            "name": operation.name,
+            "action": operation.action,
+            "documentation": told[operation.name],
+            "request": list(_rows(operation.request)),
+            "answer": list(_rows(operation.answer)),
+            "sample": samples.envelope(operation),
+            "snippets": snippets(samples, operation, address=address, identified=identified),
+            "faults": sorted(operation.faults),
+        }
+        for operation in contract.operations.values()
+    ]
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    text = environment.from_string(PAGE).render(
+        name=contract.name,
+        documentation=_documentation(contract.document),
+        address=address,
+        operations=operations,
+        faults=_by_element(faults),
+        identified=identified,
+        send=send,
+        style=Markup(STYLE),  # noqa: S704  a text of this program
+        script=Markup(SCRIPT),  # noqa: S704  as above
+    )
+    return Page(data=text.encode(), fields=_fields(send=send))
+
+
+def _fields(*, send: bool) -> Fields:
+    allowed = f"; script-src '{_hash(SCRIPT)}'; connect-src 'self'" if send else ""
+    policy = (
+        f"default-src 'none'; style-src '{_hash(STYLE)}'{allowed}; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
+    )
+    return (
+        ("content-security-policy", policy),
+        ("x-content-type-options", "nosniff"),
+        ("referrer-policy", "no-referrer"),
+        ("vary", "accept"),
+    )
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{base64.b64encode(sha256(text.encode()).digest()).decode()}"
+
+
+def _documentation(document: etree._Element) -> str:
+    return (document.findtext(f"{{{WSDL}}}documentation") or "").strip()
+
+
+def _by_element(faults: Mapping[str, FaultKind]) -> list[tuple[str, list[dict[str, str]]]]:
+    found: dict[str, list[dict[str, str]]] = {}
+    for code, kind in sorted(faults.items()):
+        row = {"code": code, "meaning": kind.meaning, "mend": kind.mend, "retry": "Later" if kind.retry else "Never"}
+        found.setdefault(kind.element, []).append(row)
+    return sorted(found.items())
+
+
+def _rows(type_: ComplexType, before: str = "") -> Iterator[Row]:
+    for field in type_.fields:
+        nested = isinstance(field.type, ComplexType)
+        yield Row(
+            path=before + field.name,
+            often=_often(field),
+            type=field.type.name,
+            limits="" if isinstance(field.type, ComplexType) else field.type.documentation,
+            documentation=field.documentation,
+        )
+        if nested and isinstance(field.type, ComplexType):
+            yield from _rows(field.type, f"{before}{field.name}/")
+
+
+def _often(field: Field) -> str:
+    if field.many:
+        return "any number" if field.optional else "once or more"
+    return "once at most" if field.optional else "once"

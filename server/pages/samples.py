@@ -1,0 +1,99 @@
+"""A filled-in request of each operation, valid against its schema, as values and as XML."""
+
+import base64
+from collections.abc import Mapping
+
+from lxml import etree
+
+from soap.codec import escape
+from soap.contract import Contract, Operation
+from soap.names import XSD, Version
+from soap.schema import ComplexType, Field, SimpleType
+
+Value = str | list["Value"] | dict[str, "Value"]
+
+CHOSEN: Mapping[str, frozenset[str]] = {
+    "GetOrder": frozenset({"orderNumber"}),
+    "GetLicenseUpdates": frozenset({"ticket", "limit"}),
+    "CreateOrder": frozenset({"orderNumber"}),
+}
+"""Optional elements that a request is of little use without."""
+
+_TEXTS: Mapping[str, str] = {
+    "transactionId": "2026-000117",
+    "orderNumber": "A-1001",
+    "itemNumber": "EDITOR",
+    "ticket": "7K3QD-0WXYZ-4M8RT-VBN2C-5HJ6P",
+    "serial": "130-0123456789",
+    "address": "192.0.2.7",
+    "reason": "ordered twice",
+}
+_BUILT_IN = {
+    "int": "1",
+    "long": "6000010",
+    "boolean": "false",
+    "dateTime": "2027-01-31T12:00:00Z",
+    "base64Binary": base64.b64encode(b"<context/>").decode(),
+}
+
+
+class Samples:
+    """Makes samples by the facets of a contract's schema."""
+
+    def __init__(self, contract: Contract) -> None:
+        self._contract = contract
+        schema = contract.schemas[contract.namespace]
+        self._facets = {
+            str(node.get("name")): {etree.QName(facet).localname: str(facet.get("value")) for facet in restriction}
+            for node in schema.iterfind(f"{{{XSD}}}simpleType")
+            for restriction in node.iterfind(f"{{{XSD}}}restriction")
+        }
+
+    def values(self, operation: Operation) -> dict[str, Value]:
+        """Give the request of an operation as nested values."""
+        return self._complex(operation.request, CHOSEN.get(operation.name, frozenset()))
+
+    def body(self, operation: Operation) -> str:
+        """Give the child of the Body."""
+        inner = "".join(_elements(self.values(operation), "      "))
+        name = operation.name
+        return f'    <{name} xmlns="{self._contract.namespace}">\n{inner}    </{name}>\n'
+
+    def envelope(self, operation: Operation, *, version: Version = Version.SOAP11) -> str:
+        """Give the whole message."""
+        return (
+            f'<soap:Envelope xmlns:soap="{version}">\n  <soap:Body>\n{self.body(operation)}'
+            "  </soap:Body>\n</soap:Envelope>"
+        )
+
+    def _complex(self, type_: ComplexType, chosen: frozenset[str] = frozenset()) -> dict[str, Value]:
+        wanted = [field for field in type_.fields if not field.optional or field.name in chosen]
+        return {field.name: [self._one(field)] if field.many else self._one(field) for field in wanted}
+
+    def _one(self, field: Field) -> Value:
+        if isinstance(field.type, ComplexType):
+            return self._complex(field.type)
+        return self._simple(field, field.type)
+
+    def _simple(self, field: Field, type_: SimpleType) -> str:
+        facets = self._facets.get(type_.name, {})
+        if "enumeration" in facets:
+            return facets["enumeration"]
+        if type_.built_in == "string":
+            text = _TEXTS.get(field.name, field.name)
+            least, most = int(facets.get("minLength", 0)), int(facets.get("maxLength", 10**6))
+            return text.ljust(least, "0")[:most]
+        if type_.built_in == "int":
+            return facets.get("minInclusive", "1") if facets.get("minInclusive") != "0" else "1"
+        return _BUILT_IN[type_.built_in]
+
+
+def _elements(values: Mapping[str, Value], indent: str) -> list[str]:
+    lines: list[str] = []
+    for name, value in values.items():
+        for one in value if isinstance(value, list) else [value]:
+            if isinstance(one, dict):
+                lines += [f"{indent}<{name}>\n", *_elements(one, indent + "  "), f"{indent}</{name}>\n"]
+            else:
+                lines.append(f"{indent}<{name}>{escape(str(one))}</{name}>\n")
+    return lines
