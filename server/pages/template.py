@@ -67,7 +67,8 @@ PAGE = """<!DOCTYPE html>
 <header>
 <h1>{{ name }}</h1>
 <p>{{ documentation }}</p>
-<p class="soft">A SOAP service, 1.1 and 1.2, at <code>{{ address }}</code>. This contract is a draft until release 1.0.</p>
+<p class="soft">A SOAP service, 1.1 and 1.2, at <code>{{ address }}</code>.
+This contract is a draft until release 1.0.</p>
 <nav aria-label="On this page"><ul>
 <li><a href="?wsdl">WSDL</a></li><li><a href="?soapui" download="{{ name }}-soapui-project.xml">SoapUI project</a></li>
 <li><a href="#operations">Operations</a></li><li><a href="#faults">Faults</a></li>
