@@ -62,7 +62,7 @@ class SoapApplication:
                 return pages.open(head, peer)
         return self._open(head, peer)
 
-    def _open(self, head: Head, peer: Peer) -> Exchange | Answer:  # noqa: PLR0911  one for each kind of request
+    def _open(self, head: Head, peer: Peer) -> Exchange | Answer:
         service, named = self._services.get(head.path), None
         if service is None:
             service, named = self._of_shop(head.path)
