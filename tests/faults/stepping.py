@@ -18,10 +18,11 @@ from typing import Any
 
 import server.app
 from server.dispatch import SoapExchange
-from server.housekeeping import Sealing
+from server.housekeeping import ForgettingMarks, Sealing
 from server.http.connection import Connection
 from server.listener import serve_until_told
 from server.process import run_loop
+from server.security.guessing import GuessKeeper
 from server.settings import Settings
 from storage.sqlite.connection import Opener
 from storage.sqlite.engine import SqliteStorage
@@ -117,13 +118,15 @@ def step_answers(steps: Steps) -> None:
     Connection._write = writing  # type: ignore[method-assign]
 
 
-def leave_the_audit_unsealed() -> None:
+def leave_the_house_unkept() -> None:
     """Let nobody else commit: a step is one of the request's."""
 
-    async def turn(_: Sealing) -> None:
+    async def turn(_: object) -> None:
         return
 
     Sealing.turn = turn  # type: ignore[method-assign]
+    ForgettingMarks.turn = turn  # type: ignore[method-assign]
+    GuessKeeper.forget = turn  # type: ignore[method-assign]
 
 
 def serve(order: dict[str, Any]) -> None:
@@ -132,7 +135,7 @@ def serve(order: dict[str, Any]) -> None:
     steps = Steps(operation=order["operation"], kill_at=order["kill_at"], trace=trace)
     step_statements(steps)
     step_answers(steps)
-    leave_the_audit_unsealed()
+    leave_the_house_unkept()
     run_loop(serve_until_told(Settings(**order["settings"])))
 
 

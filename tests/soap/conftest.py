@@ -89,13 +89,14 @@ class Strategies:
         facets = {} if node is None else {etree.QName(f).localname: str(f.get("value")) for f in node[-1]}
         if type_.built_in == "string":
             return _text(facets)
+        least, most = int(facets.get("minLength", 0)), min(200, int(facets.get("maxLength", 200)))
         zones = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
         return {
             "int": st.integers(int(facets.get("minInclusive", -(2**31))), int(facets.get("maxInclusive", 2**31 - 1))),
             "long": st.integers(-(2**63), 2**63 - 1),
             "boolean": st.booleans(),
             "dateTime": st.datetimes(datetime(1, 1, 3), datetime(9999, 12, 29), timezones=zones),  # noqa: DTZ001
-            "base64Binary": st.binary(max_size=200),
+            "base64Binary": st.binary(min_size=least, max_size=most),
         }[type_.built_in]
 
 

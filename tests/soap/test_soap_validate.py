@@ -121,7 +121,7 @@ STRUCTURE = {
     ),
     "something after the end": (
         {"item": "<m:itemNumber>A</m:itemNumber>", "quantity": "<m:quantity>1</m:quantity><m:more/>"},
-        "this element is not expected; expected: extendsLicenseId, containerSerial.",
+        "this element is not expected; expected: extendsLicenseId, containerSerial, data.",
         "CreateOrder/orderLine/more",
     ),
     "a child in no namespace": (
