@@ -87,6 +87,9 @@ class Strategies:
     def _simple(self, type_: SimpleType) -> st.SearchStrategy[Any]:
         node = self._types.get(type_.name)
         facets = {} if node is None else {etree.QName(f).localname: str(f.get("value")) for f in node[-1]}
+        enumerated = [] if node is None else [str(f.get("value")) for f in node[-1] if f.tag == f"{{{XSD}}}enumeration"]
+        if enumerated:
+            return st.sampled_from(enumerated)
         if type_.built_in == "string":
             return _text(facets)
         least, most = int(facets.get("minLength", 0)), min(200, int(facets.get("maxLength", 200)))
