@@ -3,13 +3,10 @@
     async with DepotClient("https://licences.example.com") as depot:
         collected = await depot.collect(ticket, Container.open("container.json", clock=..., random=...))
 
-`SalesClient` orders, `DepotClient` collects, `BlockingDepotClient` does so without asyncio, `OzommClient` extends what
-expires. They speak the published
-SOAP services and nothing else; `Container` is the reference container. `opendepot.cli` holds the verbs of the
-licensee's machine.
-`SalesClient` orders, `DepotClient` collects; `BlockingSalesClient` and `BlockingDepotClient` do so without asyncio.
-They speak the published SOAP services and nothing else; `Container` is the reference container. `faults` has an
-exception for each fault code. `opendepot.cli` holds the verbs of the licensee's machine.
+`SalesClient` orders, `DepotClient` collects, `OzommClient` extends what expires; `BlockingSalesClient` and
+`BlockingDepotClient` do so without asyncio. They speak the published SOAP services and nothing else; `Container` is the
+reference container. `faults` has an exception for each fault code. `opendepot.cli` holds the verbs of the licensee's
+machine.
 """
 
 from containers import Container, ContainerError
