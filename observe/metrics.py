@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, ProcessCollector, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
@@ -18,6 +18,7 @@ class Metrics:
 
     def __init__(self, *, version: str) -> None:
         self._registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
         Gauge("opendepot_build_info", "The running version.", ["version"], registry=registry).labels(version).set(1)
         self._exchanges = Counter(
             "opendepot_exchanges",

@@ -42,7 +42,8 @@ class ServiceClient:
 
     `credential` proves who is calling (see `opendepot.credentials`), `tls` is a context such as `tls_context` makes.
     `timeout_seconds` is for a whole call, `connect_seconds` for a connection; of a streamed answer only the next bytes
-    must come within `timeout_seconds`. `attempts` counts all tries of one call, `pause_seconds` is waited between them,
+    must come within `timeout_seconds`. `connections` bounds how many are open at a time. `attempts` counts all tries of
+    one call, `pause_seconds` is waited between them,
     doubled each time; `repeatable` names the operations that are safe to repeat without a transactionId. `on_exchange`
     is shown every exchange that came back whole.
     """
@@ -59,6 +60,7 @@ class ServiceClient:
         version: Version = Version.SOAP12,
         timeout_seconds: float = 30.0,
         connect_seconds: float = 10.0,
+        connections: int = 100,
         attempts: int = 3,
         pause_seconds: float = 0.2,
         repeatable: frozenset[str] = frozenset(),
@@ -74,13 +76,14 @@ class ServiceClient:
         self._tls = tls
         self._timeout = aiohttp.ClientTimeout(total=timeout_seconds, sock_connect=connect_seconds)
         self._stream_timeout = aiohttp.ClientTimeout(sock_read=timeout_seconds, sock_connect=connect_seconds)
+        self._connections = connections
         self._pause_seconds = pause_seconds
         self._repeatable = repeatable
         self._on_exchange = on_exchange
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        connector = None if self._tls is None else aiohttp.TCPConnector(ssl=self._tls)
+        connector = aiohttp.TCPConnector(limit=self._connections, ssl=True if self._tls is None else self._tls)
         self._session = aiohttp.ClientSession(timeout=self._timeout, connector=connector)
         return self
 

@@ -1,8 +1,8 @@
-"""The verbs of the licensee's machine: `opendepot container`, `collect`, `give-back`, `offline`."""
+"""The verbs of the licensee's machine: `opendepot container`, `collect`, `give-back`, `offline`; and `bench`."""
 
 import typer
 
-from opendepot.cli import collect, container, offline
+from opendepot.cli import bench, collect, container, offline
 
 
 def add_to(app: typer.Typer) -> None:
@@ -13,3 +13,4 @@ def add_to(app: typer.Typer) -> None:
     app.command("update")(collect.update)
     app.command("report-lost")(collect.report_lost)
     app.add_typer(offline.app, name="offline")
+    app.command("bench")(bench.bench)

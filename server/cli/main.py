@@ -11,6 +11,7 @@ from containers import ContainerError
 from ipfilters import AddressRefused, RulesRefused
 from licensing.errors import LicensingError
 from opendepot import AnswerInvalid, FaultReceived, ServiceUnreachable, SupportNeeded
+from opendepot.bench.fleet import BenchFailed
 from server.cli import (
     administrators,
     audit,
@@ -98,6 +99,7 @@ EXPECTED_ERRORS = (
     AnswerInvalid,
     ServiceUnreachable,
     SupportNeeded,
+    BenchFailed,
 )
 """Errors that a user can mend: told in one line. Anything else is a bug and keeps its traceback."""
 
