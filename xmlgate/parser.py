@@ -9,6 +9,9 @@ from xmlgate.gate import count_exactly, within_bounds
 from xmlgate.limits import Limits, XmlRefused
 
 # What libxml2 found, by its error number, in words that help and echo nothing. Everything else is "not well-formed".
+_RESOURCE_LIMIT = etree.ErrorTypes.ERR_RESOURCE_LIMIT
+"""What libxml2 says of a document that is beyond its own limits, such as a depth of 256."""
+
 _FINDINGS: dict[int, str] = {
     etree.ErrorTypes.ERR_DOCUMENT_EMPTY: "The document has no root element.",
     etree.ErrorTypes.ERR_DOCUMENT_END: "Something follows the root element; send one document.",
@@ -41,6 +44,9 @@ def parse(data: bytes, *, limits: Limits, charset: str | None = None) -> etree._
         root = etree.fromstring(text, _tools.parser)
     except etree.XMLSyntaxError as error:
         line, column = error.position
+        if error.code == _RESOURCE_LIMIT:
+            message = f"Elements are nested deeper than {limits.depth}, or something in it is too long; simplify it."
+            raise XmlRefused("TooComplex", message, line=line, column=column) from None
         message = _FINDINGS.get(error.code, "The document is not well-formed XML.")
         raise XmlRefused("Malformed", message, line=line, column=column) from None
     # No document is deeper than it has start tags. In a plain one each `<` is that of a tag, and `</` that of an end.
@@ -60,7 +66,7 @@ def inspect(root: etree._Element, *, limits: Limits) -> None:
     if _tools.is_deeper(root, limits.depth):
         raise XmlRefused(
             "TooComplex",
-            f"The document holds elements nested deeper than {limits.depth}; send a smaller or simpler one.",
+            f"Elements are nested deeper than {limits.depth}; send a smaller or simpler one.",
         )
 
 

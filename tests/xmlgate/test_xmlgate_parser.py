@@ -127,7 +127,7 @@ def test_depth_is_judged_without_an_exact_count(
     refused = refusal(nested(33))
     assert refused.code == "TooComplex"
     assert "32" in refused.message
-    assert refusal(nested(257)).code == "Malformed"
+    assert refusal(nested(257)).code == "TooComplex"
     assert work.counted == []
 
 
