@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 from wire import FIRM_CODE, Server
 
-pytestmark = pytest.mark.slow
+# One process, so that the packages are installed once.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("node")]
 
 SOURCE = Path(__file__).parent / "node"
 FILES = ("package.json", "package-lock.json", "cycle.js")
