@@ -164,7 +164,7 @@ def _for_clients(certificate: x509.Certificate) -> bool:
         if extensions.get_extension_for_class(x509.BasicConstraints).value.ca:
             return False
     except x509.ExtensionNotFound:
-        pass
+        pass  # without the extension a certificate is no authority (RFC 5280, section 4.2.1.9)
     except ValueError:
         return False
     try:
