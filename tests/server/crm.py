@@ -11,12 +11,16 @@ from aiohttp import web
 
 @dataclass
 class Crm:
-    """What was asked; `answer` gives the answer to a question: a value, a status, a response, or any of them later."""
+    """What was asked; `answer` gives the answer to a question: a value, a status, a response, or any of them later.
+
+    `answers`: those about a ticket, by it; `answer` is for all others.
+    """
 
     url: str = ""
     asked: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     answer: Callable[[dict[str, Any]], Any] = lambda _: {"eligible": True}
+    answers: dict[str, Callable[[dict[str, Any]], Any]] = field(default_factory=dict)
     tokens: list[dict[str, str]] = field(default_factory=list)
     waiting: int = 0
 
@@ -25,7 +29,7 @@ class Crm:
         question = json.loads(body) if body else dict(request.query)
         self.asked.append(question)
         self.headers.append({name.lower(): value for name, value in request.headers.items()} | {"": body.decode()})
-        answer = self.answer(question)
+        answer = self.answers.get(question.get("ticket", ""), self.answer)(question)
         if asyncio.iscoroutine(answer) or isinstance(answer, asyncio.Future):
             self.waiting += 1
             try:
