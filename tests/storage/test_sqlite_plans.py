@@ -13,13 +13,19 @@ QUERIES = {
     "licenses_of_order": {"order_id": "a"},
     "licenses_of_ticket": {"ticket_id": "a"},
     "licenses_for_transfer": {"ticket_id": "a", "serial": "b", "firm_code": 1},
+    "order_named": {"order_id": "a", "order_number": None, "shop": None},
     "order_of_license": {"license_id": "a", "shop_id": "b"},
     "orders_after": {"shop_id": "a", "after": "", "before": "~", "limit": 5},
     "orders_of_customer_after": {"shop_id": "a", "after": "", "before": "~", "limit": 5, "customer_lookup": b""},
     "tickets_by_id": {"ticket_ids": "[]"},
     "history_of_ticket": {"lookup": b""},
+    "extension_by_key": {"key": b""},
+    "extension_by_id": {"extension_id": "a"},
+    "extensions_due": {"at": 1},
+    "claim_extensions": {"owner": "a", "until": 2, "at": 1, "limit": 5, "extension_id": None},
 }
 TABLES = {"l", "p", "o", "t", "a", "licenses", "placements", "orders", "tickets", "audit", "own", "here", "placed"}
+TABLES |= {"extensions"}
 
 
 @pytest.mark.parametrize("name", QUERIES)

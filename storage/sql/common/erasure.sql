@@ -54,11 +54,17 @@ WHERE order_id > :after
 ORDER BY order_id
 LIMIT :limit;
 
+-- name: order_named
+SELECT o.order_id, o.created_at, o.erased_at, o.customer_sealed
+FROM orders AS o
+JOIN shops AS s ON s.shop_id = o.shop_id
+WHERE o.order_id = :order_id
+  AND (CAST(:order_number AS TEXT) IS NULL OR o.order_number = CAST(:order_number AS TEXT))
+  AND s.name = coalesce(CAST(:shop AS TEXT), s.name);
+
 -- name: orders_named
 SELECT o.order_id, o.created_at, o.erased_at, o.customer_sealed
 FROM orders AS o
 JOIN shops AS s ON s.shop_id = o.shop_id
-WHERE o.order_id = coalesce(CAST(:order_id AS TEXT), o.order_id)
-  AND (CAST(:order_number AS TEXT) IS NULL OR o.order_number = CAST(:order_number AS TEXT))
-  AND s.name = coalesce(CAST(:shop AS TEXT), s.name)
+WHERE o.order_number = :order_number AND s.name = coalesce(CAST(:shop AS TEXT), s.name)
 ORDER BY o.order_id;
