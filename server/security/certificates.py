@@ -7,7 +7,7 @@ key is always taken from here, never from what a caller sent beside it.
 import binascii
 import hashlib
 from base64 import b64decode
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import unquote_to_bytes
@@ -45,15 +45,14 @@ class CertificateStore:
     """All that hold, as one immutable state. `find` may be asked from one event loop."""
 
     def __init__(self, registered: Iterable[Registered] = ()) -> None:
-        self.pinned: Mapping[bytes, Registered] = {}
-        by_fingerprint: dict[bytes, Registered] = {}
+        pinned: dict[bytes, Registered] = {}
         authorities: list[Registered] = []
         for one in registered:
             if one.credential.kind == "authority":
                 authorities.append(one)
             else:
-                by_fingerprint[fingerprint(one.certificate.public_bytes(Encoding.DER))] = one
-        self.pinned = by_fingerprint
+                pinned[fingerprint(one.certificate.public_bytes(Encoding.DER))] = one
+        self.pinned: Mapping[bytes, Registered] = pinned
         self.authorities = tuple(authorities)
         self._issued: dict[bytes, Registered | None] = {}
 
@@ -68,10 +67,6 @@ class CertificateStore:
                 self._issued.clear()
             self._issued[mark] = self._by_issuer(der)
         return self._issued[mark]
-
-    def where(self, matches: Callable[[x509.Certificate], bool]) -> tuple[Registered, ...]:
-        """Give the pinned certificates that match, such as those of an issuer and serial number."""
-        return tuple(one for one in self.pinned.values() if matches(one.certificate))
 
     def prove(self, der: bytes, *, now: datetime) -> Proof | None:
         """Give what a certificate of a TLS connection proves, None for one that is foreign or does not hold now."""

@@ -70,10 +70,10 @@ class Gates:
         *,
         proxies: TrustedProxies,
         header: str,
+        message_security: MessageSecurity,
         requirements: Mapping[Endpoint, Requirements] = MappingProxyType({}),
         admin_policy: AccessPolicy = AccessPolicy.CREDENTIAL,
         certificate_header: str | None = None,
-        message_security: MessageSecurity | None = None,
     ) -> None:
         self._catalogue = catalogue
         self._credentials = credentials
@@ -162,13 +162,10 @@ class Gates:
         decision = self._decided(state, call, None if shop is None else named, "named")
         found = verdict(policy, decision)
         nothing = not call.authorization and call.certificate is None
-        if found is Verdict.DENIED or (found is Verdict.CREDENTIAL and nothing and not self._may_follow(policy)):
+        # What stands in the message is not known before its body.
+        if found is Verdict.DENIED or (found is Verdict.CREDENTIAL and nothing and not needs_message(policy)):
             denial = self._denial(state, call, None if shop is None else named, policy)
             raise NotIdentified(NO_SHOP, denial=denial)
-
-    def _may_follow(self, policy: AccessPolicy) -> bool:
-        """Whether a request without any credential in its head may still have one in its message."""
-        return self._message_security is not None and needs_message(policy)
 
     async def admit(self, received: Received, call: Calling) -> tuple[Received, Caller]:
         """Give the message, as far as it is proven, and its caller.
@@ -217,8 +214,6 @@ class Gates:
             proof = state.certificates.prove(call.certificate, now=now)
             # A certificate that is nobody's proves nothing; some clients send one wherever they are asked.
             proofs.extend(() if proof is None else (proof,))
-        if self._message_security is None:
-            return MessageProofs(received=received, proofs=tuple(proofs))
         message = await self._message_security.prove(received, call, certificates=state.certificates, now=now)
         return replace(message, proofs=(*proofs, *message.proofs))
 
@@ -262,7 +257,7 @@ class Gates:
             raise ClientUnknown("OnBehalfOf/clientAddress is no IP address") from None
         call.front = call.client.address
         call.client = replace(call.client, address=address)
-        state = self._filters.fresh() if call.endpoint in _CLOSED_WHEN_STALE else self._filters.last()
+        state = self._filters.fresh()
         decision = self._decided(state, call, caller.shop.name, "told")
         # Which addresses a shop's own servers have says nothing of its clients, so at Sales only denials are asked.
         if decision.reason is Reason.DENY_RULE or (call.endpoint in _BY_TICKET and not decision.allowed):

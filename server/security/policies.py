@@ -57,6 +57,19 @@ _RULES: Mapping[AccessPolicy, _Rule] = {
     AccessPolicy.IP_OR_SIGNATURE: _Rule(address=_Address.OR, kinds=_SIGNATURE),
 }
 
+_WHERE_ALLOWED: Mapping[_Address, Verdict] = {
+    _Address.UNASKED: Verdict.CREDENTIAL,
+    _Address.ALONE: Verdict.PROVEN,
+    _Address.AND: Verdict.CREDENTIAL,
+    _Address.OR: Verdict.PROVEN,
+}
+_WHERE_NOT: Mapping[_Address, Verdict] = {
+    _Address.UNASKED: Verdict.CREDENTIAL,
+    _Address.ALONE: Verdict.DENIED,
+    _Address.AND: Verdict.DENIED,
+    _Address.OR: Verdict.CREDENTIAL,
+}
+
 _WAYS = {
     _ANY: "with a credential",
     _MTLS: "with its TLS client certificate",
@@ -68,15 +81,7 @@ def verdict(policy: AccessPolicy, decision: Decision) -> Verdict:
     """Give what an address proves under a policy."""
     if decision.reason is Reason.DENY_RULE:
         return Verdict.DENIED
-    match _RULES[policy].address:
-        case _Address.UNASKED:
-            return Verdict.CREDENTIAL
-        case _Address.ALONE:
-            return Verdict.PROVEN if decision.allowed else Verdict.DENIED
-        case _Address.AND:
-            return Verdict.CREDENTIAL if decision.allowed else Verdict.DENIED
-        case _Address.OR:
-            return Verdict.PROVEN if decision.allowed else Verdict.CREDENTIAL
+    return (_WHERE_ALLOWED if decision.allowed else _WHERE_NOT)[_RULES[policy].address]
 
 
 def proves(policy: AccessPolicy, kinds: Iterable[ProofKind]) -> bool:

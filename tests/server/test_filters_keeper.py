@@ -21,6 +21,8 @@ from server.filters.keeper import STALE_SECONDS, FilterKeeper
 from server.filters.sources import merged
 from server.security.callers import Calling
 from server.security.gates import Gates
+from server.security.wssecurity.freshness import Window
+from server.security.wssecurity.messages import WsSecurity
 from storage import open_storage
 from storage.errors import StorageError
 
@@ -49,7 +51,13 @@ class Bench:
         catalogue = Catalogue(storage=storage, vault=vault, clock=lambda: NOW, random=bytes)
         credentials = Credentials(storage=storage, vault=vault, clock=lambda: NOW, random=bytes)
         self.gates = Gates(
-            catalogue, credentials, self.keeper, self.metrics, proxies=TrustedProxies(), header="x-forwarded-for"
+            catalogue,
+            credentials,
+            self.keeper,
+            self.metrics,
+            proxies=TrustedProxies(),
+            header="x-forwarded-for",
+            message_security=WsSecurity(credentials, self.metrics, window=Window()),
         )
 
     async def put(self, rules: RuleSet) -> int:

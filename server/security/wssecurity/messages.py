@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from cryptography.hazmat.primitives.hashes import SHA256
+from lxml import etree
 
 from licensing.credentials import Credentials
 from observe import Metrics
@@ -55,7 +56,7 @@ class WsSecurity:
         body = next(received.payload.iterancestors())
         try:
             proven = await check.prove(security, body, encrypted=call.secure, large=received.size > LARGE_BYTES)
-            _check_front(received, proven)
+            _check_front(received, security, proven)
         except ServerError as refused:
             self._metrics.message_security.labels(refused.code).inc()
             raise
@@ -71,11 +72,11 @@ class WsSecurity:
         )
 
 
-def _check_front(received: Received, proven: Proven) -> None:
+def _check_front(received: Received, security: etree._Element, proven: Proven) -> None:
     """Refuse what a front tells of its client where it signed the message and not that. Raises SecurityInvalid."""
-    if received.on_behalf_of is None or proven.signed is None or received.security is None:
+    if received.on_behalf_of is None or proven.signed is None:
         return
-    header = next(received.security.iterancestors())
+    header = next(security.iterancestors())
     if not all(proven.signed.cover(block) for block in header if block.tag == ON_BEHALF_OF):
         raise SecurityInvalid("the signature must cover the header block OnBehalfOf, by its wsu:Id")
 
