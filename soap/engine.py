@@ -23,7 +23,7 @@ from soap.messages.header import FrontClient
 from soap.mtom import Attaching, accepts, expand, open_package, write_package
 from soap.multipart import Part
 from soap.names import WSU, XML_DECLARATION, Version
-from soap.normalise import needless, normalise
+from soap.normalise import Taken, needless, normalise
 from soap.schema import ComplexType
 from soap.streaming import Segments, Streamed
 from soap.validate import Validator
@@ -264,15 +264,16 @@ class Engine:
 
     def decode(self, received: Received) -> Any:
         """Validate a message and give it as its dataclass. Raises SoapError SchemaViolation."""
-        operation = received.operation
-        if not self._validator.valid(received.payload) and not (
-            normalise(received.payload, operation.request) and self._validator.valid(received.payload)
+        operation, payload = received.operation, received.payload
+        taken: list[Taken] = []
+        if not self._validator.valid(payload) and not (
+            normalise(payload, operation.request, taken=taken) and self._validator.valid(payload)
         ):
-            error = self._validator.explain(received.payload, operation.request)
+            error = self._validator.explain(payload, operation.request, taken=taken)
             error.version = received.version
             raise error
         try:
-            return self._decoders[operation.name](received.payload)
+            return self._decoders[operation.name](payload)
         except SoapError as refused:
             refused.version = received.version
             raise

@@ -9,6 +9,9 @@ Every optional string of the contract must have a character and every optional c
 message that needs this never validates before; the engine therefore asks only after a failed validation.
 """
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 from lxml import etree
 
 from soap.names import XSI, Version
@@ -19,18 +22,35 @@ _XSI_PREFIX = f"{{{XSI}}}"
 _STYLES = tuple(f"{{{version}}}encodingStyle" for version in Version)
 
 
-def normalise(payload: etree._Element, type_: ComplexType) -> bool:
-    """Remove what means absent from a Body element, in place; whether anything changed."""
+class Taken(NamedTuple):
+    """An element that meant absent, and where it stood."""
+
+    parent: etree._Element
+    place: int
+    element: etree._Element
+
+
+def put_back(taken: Sequence[Taken]) -> None:
+    """Put elements back where they stood, so that a path is one of the message as it was sent."""
+    for one in reversed(taken):
+        one.parent.insert(one.place, one.element)
+
+
+def normalise(payload: etree._Element, type_: ComplexType, *, taken: list[Taken]) -> bool:
+    """Remove what means absent from a Body element, in place; whether anything changed.
+
+    What is removed is appended to `taken`.
+    """
     changed = _says_not_nil(payload) or (_is_nil(payload) and _is_empty(payload))
     if changed:
         del payload.attrib[_NIL]
     for name in _STYLES:
         # What the envelope's reader lets pass says "literal".
         changed = payload.attrib.pop(name, None) is not None or changed
-    return _normalise_children(payload, type_) or changed
+    return _normalise_children(payload, type_, taken) or changed
 
 
-def _normalise_children(element: etree._Element, type_: ComplexType) -> bool:
+def _normalise_children(element: etree._Element, type_: ComplexType, taken: list[Taken]) -> bool:
     fields = {field.tag: field for field in type_.fields}
     changed = False
     for child in list(element):
@@ -38,8 +58,9 @@ def _normalise_children(element: etree._Element, type_: ComplexType) -> bool:
         if field is None:
             continue
         if isinstance(field.type, ComplexType):
-            changed = _normalise_children(child, field.type) or changed
+            changed = _normalise_children(child, field.type, taken) or changed
         if field.optional and _means_absent(child, field) and _is_blank(child.tail):
+            taken.append(Taken(element, element.index(child), child))
             element.remove(child)
             changed = True
         elif _says_not_nil(child):

@@ -21,11 +21,21 @@ BUILT_IN = frozenset({"string", "int", "long", "boolean", "dateTime", "base64Bin
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SimpleType:
-    """A built-in type or a restriction of one. `documentation` says in words what values are allowed."""
+    """A built-in type or a restriction of one.
+
+    `documentation` says in words what values are allowed, and `limits` what its facets say, such as `0 to 127`
+    """
 
     name: str
     built_in: str
     documentation: str
+    limits: str = ""
+
+    @property
+    def allowed(self) -> str:
+        """Both in one text, the limits only where the words do not have them already."""
+        told = self.limits.removesuffix(" characters") in self.documentation
+        return self.documentation if told else f"{self.documentation} {self.limits}."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -152,7 +162,9 @@ class _Reader:
         prefix, _, base = str("" if restriction is None else restriction.get("base")).rpartition(":")
         if base not in BUILT_IN or node.nsmap.get(prefix or None) != XSD:
             raise ContractError(f"simple type {node.get('name')} must restrict a built-in type")
-        return SimpleType(name=str(node.get("name")), built_in=base, documentation=documentation(node))
+        return SimpleType(
+            name=str(node.get("name")), built_in=base, documentation=documentation(node), limits=_limits(restriction)
+        )
 
     def _complex(self, node: etree._Element) -> ComplexType:
         content = _elements(node)
@@ -189,6 +201,20 @@ _ALLOWED = {
     "dateTime": "A date and time with a zone, such as 2026-01-31T12:00:00Z.",
     "base64Binary": "Bytes in base64.",
 }
+
+
+def _limits(restriction: etree._Element | None) -> str:
+    """Say in words what a restriction's facets allow, but for its pattern."""
+    if restriction is None:
+        return ""
+    listed = [str(facet.get("value")) for facet in restriction.iterchildren(f"{{{XSD}}}enumeration")]
+    if listed:
+        return f"One of: {', '.join(listed)}"
+    facets = {local_name(facet): str(facet.get("value")) for facet in _elements(restriction)}
+    for least, most, unit in (("minInclusive", "maxInclusive", ""), ("minLength", "maxLength", " characters")):
+        if {least, most} <= facets.keys():
+            return f"{facets[least]} to {facets[most]}{unit}"
+    return ""
 
 
 def documentation(node: etree._Element) -> str:

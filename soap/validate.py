@@ -6,12 +6,14 @@ different requests were mixed up (design section 3).
 
 import re
 import threading
+from collections.abc import Sequence
 
 from lxml import etree
 
 from soap.errors import ContractError, SoapError
+from soap.normalise import Taken, put_back
 from soap.place import local_name, path_of
-from soap.schema import ComplexType, SimpleType
+from soap.schema import ComplexType, Field, SimpleType
 
 _EXPECTED = re.compile(
     r"(?P<missing>Missing child element\(s\)\. )?Expected is (?:one of )?\( (?P<names>[^()]*) \)\.\s*$"
@@ -25,6 +27,7 @@ _VALUE_REASONS = {
     "SCHEMAV_CVC_MAXINCLUSIVE_VALID": "the value is too large",
     "SCHEMAV_CVC_MINLENGTH_VALID": "the value is too short",
     "SCHEMAV_CVC_MAXLENGTH_VALID": "the value is too long",
+    "SCHEMAV_CVC_ENUMERATION_VALID": "the value is none of those that are allowed",
     "SCHEMAV_CVC_DATATYPE_VALID_1_2_1": "the value is not of the required type",
     "SCHEMAV_CVC_TYPE_3_1_2": "an element stands where a value is expected",
 }
@@ -63,13 +66,25 @@ class Validator:
         """Whether an element is valid as a global element of the schema."""
         return self._schema().validate(element)
 
-    def explain(self, element: etree._Element, type_: ComplexType, *, about: str = "SchemaViolation") -> SoapError:
-        """Tell the first thing that is wrong with an element that is not valid."""
+    def explain(
+        self,
+        element: etree._Element,
+        type_: ComplexType,
+        *,
+        about: str = "SchemaViolation",
+        taken: Sequence[Taken] = (),
+    ) -> SoapError:
+        """Tell the first thing that is wrong with an element that is not valid.
+
+        `taken` is what rule R10 took out of it before: it is put back, since the path is that of the message as sent.
+        """
         schema = self._schema()
         schema.validate(element)
         first = schema.error_log[0]
         way = _way(element, first)
-        return SoapError(about, _words(first, way, type_), path=path_of(way[-1]), line=first.line or None)
+        words = _words(first, way, type_)
+        put_back(taken)
+        return SoapError(about, words, path=path_of(way[-1]), line=first.line or None)
 
 
 def _way(root: etree._Element, error: etree._LogEntry) -> list[etree._Element]:
@@ -102,7 +117,7 @@ def _written(element: etree._Element) -> str:
 def _words(error: etree._LogEntry, way: list[etree._Element], type_: ComplexType) -> str:
     """Word an error; the only parts taken from libxml2's message are names that the schema itself expects."""
     if error.type_name == "SCHEMAV_ELEMENT_CONTENT":
-        return f"{_structure(error.message, way[-1])}."
+        return f"{_structure(error.message, way, type_)}."
     if error.type_name in _REASONS:
         return f"{_REASONS[error.type_name]}."
     if _OF_ATTRIBUTE.match(error.message):
@@ -112,25 +127,30 @@ def _words(error: etree._LogEntry, way: list[etree._Element], type_: ComplexType
     return "the element does not keep to the schema."
 
 
-def _structure(message: str, element: etree._Element) -> str:
+def _structure(message: str, way: list[etree._Element], type_: ComplexType) -> str:
+    element = way[-1]
+    named = [field.tag for field in _declared(type_, way[:-1]) if field.name == local_name(element)]
+    if named and element.tag not in named:
+        return f"this element must be in the namespace {etree.QName(named[0]).namespace}"
     expected = _EXPECTED.search(message)
     if expected is None:
         return "this element is not expected here; check its name and its place"
-    names = {found["local"]: found["namespace"] for found in _EXPECTED_NAME.finditer(expected["names"])}
-    listed = ", ".join(names)
+    listed = ", ".join(found["local"] for found in _EXPECTED_NAME.finditer(expected["names"]))
     if expected["missing"]:
         return f"an element is missing after the last child; expected: {listed}"
-    if local_name(element) in names:
-        return f"this element must be in the namespace {names[local_name(element)]}"
     return f"this element is not expected; expected: {listed}"
 
 
 def _allowed(type_: ComplexType, way: list[etree._Element]) -> str:
     """Give the documentation of the simple type at the end of the way: it says in words what is allowed."""
-    current: ComplexType | SimpleType = type_
+    found = [field.type for field in _declared(type_, way[:-1]) if field.tag == way[-1].tag]
+    return f"Allowed: {found[0].allowed}" if found and isinstance(found[0], SimpleType) else ""
+
+
+def _declared(type_: ComplexType, way: list[etree._Element]) -> tuple[Field, ...]:
+    """Give what is declared in the element at the end of a way; nothing where the tables do not know the way."""
+    current: ComplexType | SimpleType | None = type_ if way else None
     for element in way[1:]:
-        found = [f.type for f in current.fields if f.tag == element.tag] if isinstance(current, ComplexType) else []
-        if not found:
-            return ""
-        current = found[0]
-    return f"Allowed: {current.documentation}" if isinstance(current, SimpleType) else ""
+        fields = current.fields if isinstance(current, ComplexType) else ()
+        current = next((field.type for field in fields if field.tag == element.tag), None)
+    return current.fields if isinstance(current, ComplexType) else ()

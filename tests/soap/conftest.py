@@ -1,34 +1,30 @@
-"""Compiled services, envelopes as text, and strategies for every message of the contract."""
+"""Compiled services, envelopes as text, and values for every message of the contract."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
 from types import ModuleType
 from typing import Any
 
 import pytest
 from hypothesis import strategies as st
-from lxml import etree
+from message_values import SERVICES, MessageValues
 
 from soap import ENGINE_FAULTS, ClientEngine, Contract, Engine, Fault, SoapError, Version, load_contract
-from soap.messages import depot, sales
-from soap.names import XSD
-from soap.schema import ComplexType, SimpleType
 from xmlgate import Limits
-
-XML_TEXT = st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff") | st.sampled_from(
-    "\t\n\r\x7f\x85\u2028&<>\"']"
-)
-"""What XML 1.0 can carry (section 2.2), with those that writers get wrong more often."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Service:
-    """A service of the contract from both sides, and its messages by operation as strategies."""
+    """A service of the contract from both sides, and its messages by operation as strategies.
+
+    `patient` is an engine that takes messages as large as the schema lets them become.
+    """
 
     contract: Contract
     messages: ModuleType
     engine: Engine
+    patient: Engine
+    values: MessageValues
     clients: dict[Version, ClientEngine]
     requests: dict[str, st.SearchStrategy[Any]]
     answers: dict[str, st.SearchStrategy[Any]]
@@ -59,83 +55,42 @@ class Service:
         return caught.value
 
 
-class Strategies:
-    """Strategies for the messages of a schema document, each value within its facets."""
-
-    def __init__(self, root: etree._Element, messages: ModuleType) -> None:
-        self._messages = messages
-        self._types = {node.get("name"): node for node in root.iter(f"{{{XSD}}}simpleType")}
-        self._most = {
-            (type_.get("name"), node.get("name")): node.get("maxOccurs")
-            for type_ in root.iter(f"{{{XSD}}}complexType")
-            for node in type_.iter(f"{{{XSD}}}element")
-        }
-
-    def of(self, type_: ComplexType) -> st.SearchStrategy[Any]:
-        """Give messages of a type."""
-        values: dict[str, st.SearchStrategy[Any]] = {}
-        for field in type_.fields:
-            one = self.of(field.type) if isinstance(field.type, ComplexType) else self._simple(field.type)
-            if field.many:
-                most = str(self._most[type_.name, field.name])
-                size = 3 if most == "unbounded" else min(3, int(most))
-                values[field.attribute] = st.lists(one, min_size=0 if field.optional else 1, max_size=size).map(tuple)
-            else:
-                values[field.attribute] = st.none() | one if field.optional else one
-        return st.builds(getattr(self._messages, type_.name), **values)
-
-    def _simple(self, type_: SimpleType) -> st.SearchStrategy[Any]:
-        node = self._types.get(type_.name)
-        facets = {} if node is None else {etree.QName(f).localname: str(f.get("value")) for f in node[-1]}
-        enumerated = [] if node is None else [str(f.get("value")) for f in node[-1] if f.tag == f"{{{XSD}}}enumeration"]
-        if enumerated:
-            return st.sampled_from(enumerated)
-        if type_.built_in == "string":
-            return _text(facets)
-        least, most = int(facets.get("minLength", 0)), min(200, int(facets.get("maxLength", 200)))
-        zones = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
-        return {
-            "int": st.integers(int(facets.get("minInclusive", -(2**31))), int(facets.get("maxInclusive", 2**31 - 1))),
-            "long": st.integers(-(2**63), 2**63 - 1),
-            "boolean": st.booleans(),
-            "dateTime": st.datetimes(datetime(1, 1, 3), datetime(9999, 12, 29), timezones=zones),  # noqa: DTZ001
-            "base64Binary": st.binary(min_size=least, max_size=most),
-        }[type_.built_in]
-
-
-def _text(facets: dict[str, str]) -> st.SearchStrategy[str]:
-    least, most = int(facets.get("minLength", 0)), int(facets.get("maxLength", 40))
-    if "pattern" in facets:
-        return st.from_regex(f"{facets['pattern'].removesuffix('*')}{{{least},{most}}}", fullmatch=True)
-    return st.text(XML_TEXT, min_size=least, max_size=most)
-
-
-def _service(path: str, messages: ModuleType) -> Service:
-    contract = load_contract(path)
-    strategies = Strategies(contract.schemas[contract.namespace], messages)
+def _service(name: str) -> Service:
+    contract, messages = load_contract(f"v1/{name}.wsdl"), SERVICES[name]
+    values = MessageValues(contract.schemas[contract.namespace], messages)
+    patient = Limits(max_bytes=16 * 1024 * 1024, elements=1_000_000)
     return Service(
         contract=contract,
         messages=messages,
         engine=Engine(contract, messages, limits=Limits(), validate_answers=True),
+        patient=Engine(contract, messages, limits=patient, validate_answers=True),
+        values=values,
         clients={version: ClientEngine(contract, messages, version=version) for version in Version},
-        requests={o.name: strategies.of(o.request) for o in contract.operations.values()},
-        answers={o.name: strategies.of(o.answer) for o in contract.operations.values()},
+        requests={o.name: values.drawn(o.request) for o in contract.operations.values()},
+        answers={o.name: values.drawn(o.answer) for o in contract.operations.values()},
     )
 
 
 @pytest.fixture(scope="session")
 def shop() -> Service:
-    return _service("v1/sales.wsdl", sales)
+    return _service("sales")
 
 
 @pytest.fixture(scope="session")
 def store() -> Service:
-    return _service("v1/depot.wsdl", depot)
+    return _service("depot")
 
 
-@pytest.fixture(scope="session", params=["v1/sales.wsdl", "v1/depot.wsdl"])
+@pytest.fixture(scope="session", params=["sales", "depot"])
 def service(request: pytest.FixtureRequest) -> Service:
-    return _service(request.param, {"v1/sales.wsdl": sales, "v1/depot.wsdl": depot}[request.param])
+    """The two services that everybody may call."""
+    return _service(request.param)
+
+
+@pytest.fixture(scope="session", params=SERVICES)
+def any_service(request: pytest.FixtureRequest) -> Service:
+    """Each service of the contract."""
+    return _service(request.param)
 
 
 @pytest.fixture(params=list(Version), ids=["soap11", "soap12"])

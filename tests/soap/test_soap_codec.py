@@ -62,36 +62,6 @@ def codec(schema_text: Callable[..., str]) -> Codec:
     return Codec(schema_text)
 
 
-@given(data=st.data())
-@settings(derandomize=True, max_examples=60, deadline=None)
-def test_any_request_arrives_as_the_equal_message(service: Any, data: st.DataObject) -> None:
-    for operation, requests in service.requests.items():
-        message = data.draw(requests)
-        for version, client in service.clients.items():
-            request = client.request(operation, message)
-            received = service.engine.open(
-                request.body,
-                content_type=request.headers["Content-Type"],
-                soap_action=request.headers.get("SOAPAction"),
-            )
-            assert (received.operation.name, received.version) == (operation, version)
-            assert service.engine.decode(received) == message
-
-
-@given(data=st.data())
-@settings(derandomize=True, max_examples=60, deadline=None)
-def test_any_answer_arrives_as_the_equal_message(service: Any, data: st.DataObject) -> None:
-    for operation, answers in service.answers.items():
-        message = data.draw(answers)
-        for version, client in service.clients.items():
-            received = SimpleNamespace(
-                operation=service.contract.operations[operation], version=version, addressing=None, mtom=False
-            )
-            reply = service.engine.encode(received, message)
-            assert (reply.status, reply.content_type) == (200, version.content_type)
-            assert client.answer(operation, content_type=reply.content_type, body=reply.body) == message
-
-
 @given(
     text=st.text(
         st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff") | st.sampled_from("\t\n\r")

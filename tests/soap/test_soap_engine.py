@@ -182,7 +182,7 @@ def test_on_behalf_of_is_given_as_a_message(header: str, expected: FrontClient, 
         (
             _front(f"<h:clientAddress>{'1' * 46}</h:clientAddress>"),
             "Envelope/Header/OnBehalfOf/clientAddress",
-            "Allowed: An IPv4 address in dotted form or an IPv6 address.",
+            "Allowed: An IPv4 address in dotted form or an IPv6 address. 2 to 45 characters.",
         ),
         (_front("<clientAddress>192.0.2.1</clientAddress>"), "Envelope/Header/OnBehalfOf/clientAddress", "header:1"),
         (_front(f"{ADDRESS}<h:account/>"), "Envelope/Header/OnBehalfOf/account", "too short"),
@@ -225,6 +225,19 @@ def test_rule_r10_does_not_hide_what_else_is_wrong(shop: Any, order: Order) -> N
         "CreateOrder/orderLine/quantity",
         "line 1: the value is not of the required type. Allowed: 1 to 1000000.",
     )
+
+
+def test_rule_r10_does_not_change_the_path_of_what_else_is_wrong(shop: Any, order: Order, version: Version) -> None:
+    empty = '<m:data/><m:data xsi:nil="true"><m:kind/></m:data>'
+    wrong = "<m:data><m:kind>Open</m:kind><m:number>1</m:number><m:value/></m:data>"
+    text = order(middle="<m:customer><m:name/></m:customer>", quantity=f"<m:quantity>1</m:quantity>{empty}{wrong}")
+    error = shop.refusal(shop.envelope(text, version=version), version=version)
+
+    assert error.path == "CreateOrder/customer/name"
+    text = order(middle="<m:customer/>", quantity=f"<m:quantity>1</m:quantity><m:data/>{wrong}<m:data/>{wrong}")
+    error = shop.refusal(shop.envelope(text, version=version), version=version)
+
+    assert error.path == "CreateOrder/orderLine/data[2]/kind"
 
 
 def test_a_message_may_be_decoded_twice(shop: Any, order: Order) -> None:

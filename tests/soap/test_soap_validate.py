@@ -15,6 +15,9 @@ Order = Callable[..., str]
 
 OUT_OF_FORM = "Allowed: 1 to 100 visible ASCII characters without spaces; a UUID is a good choice."
 
+LINE = "<m:orderLine><m:itemNumber>A</m:itemNumber><m:quantity>1</m:quantity></m:orderLine>"
+DATA = "<m:data><m:kind>Open</m:kind><m:number>1</m:number><m:value>QQ==</m:value></m:data>"
+
 # libxml2's name of the error, what makes it, the words, the path.
 REACHED = {
     "SCHEMAV_CVC_PATTERN_VALID": (
@@ -41,6 +44,11 @@ REACHED = {
         {"item": f"<m:itemNumber>{'x' * 65}</m:itemNumber>"},
         "the value is too long. Allowed: 1 to 64 characters.",
         "CreateOrder/orderLine/itemNumber",
+    ),
+    "SCHEMAV_CVC_ENUMERATION_VALID": (
+        {"line": LINE.replace("</m:orderLine>", f"{DATA}</m:orderLine>")},
+        "the value is none of those that are allowed. Allowed: A kind of data. One of: Protected, Hidden, Secret.",
+        "CreateOrder/orderLine/data/kind",
     ),
     "SCHEMAV_CVC_DATATYPE_VALID_1_2_1": (
         {"quantity": "<m:quantity>many</m:quantity>"},
@@ -85,7 +93,6 @@ REACHED = {
 }
 
 ORDER = "orderNumber, originalOrderNumber, originalTicket, customer, orderLine"
-LINE = "<m:orderLine><m:itemNumber>A</m:itemNumber><m:quantity>1</m:quantity></m:orderLine>"
 
 # Structure, and what stands in no table: what makes it, the words, the path.
 STRUCTURE = {
@@ -128,6 +135,16 @@ STRUCTURE = {
         {"transaction": '<transactionId xmlns="">t</transactionId>'},
         "this element must be in the namespace urn:opendepot:sales:1.",
         "CreateOrder/transactionId",
+    ),
+    "a child in another namespace where its twin may stand": (
+        {"line": f"<h:orderLine/>{LINE}"},
+        "this element must be in the namespace urn:opendepot:sales:1.",
+        "CreateOrder/orderLine",
+    ),
+    "a child in another namespace behind its twin": (
+        {"line": f"{LINE}<h:orderLine/>"},
+        "this element must be in the namespace urn:opendepot:sales:1.",
+        "CreateOrder/orderLine",
     ),
     "a child in another namespace": (
         {"quantity": "<h:quantity>1</h:quantity>"},
@@ -237,7 +254,7 @@ def test_an_error_that_no_table_knows_is_told_without_its_message(schema_text: S
         schema_text(
             '<xs:element name="E" type="t:T"/><xs:complexType name="T"><xs:sequence><xs:element name="a" type="t:A"/>'
             '</xs:sequence></xs:complexType><xs:simpleType name="A"><xs:restriction base="xs:string">'
-            '<xs:enumeration value="one"/></xs:restriction></xs:simpleType>'
+            '<xs:length value="1"/></xs:restriction></xs:simpleType>'
         )
     )
     element = etree.fromstring('<E xmlns="urn:t"><a>Expected is ( secret ).</a></E>')
@@ -298,10 +315,11 @@ def test_threads_that_refuse_at_once_never_mix_up_their_errors() -> None:
     contract = load_contract("v1/sales.wsdl")
     validator = Validator(contract.schemas[contract.namespace])
     listing = contract.operations["ListItems"].request
+    allowed = "Allowed: A token that an answer gave. 1 to 200 characters."
     broken = {
         '<m:pageToken a="1">x</m:pageToken>': "attributes are not allowed here.",
-        "<m:pageToken/>": "the value is too short. Allowed: A token that an answer gave.",
-        f"<m:pageToken>{'x' * 201}</m:pageToken>": "the value is too long. Allowed: A token that an answer gave.",
+        "<m:pageToken/>": f"the value is too short. {allowed}",
+        f"<m:pageToken>{'x' * 201}</m:pageToken>": f"the value is too long. {allowed}",
         "text": "there is text between elements.",
     }
     together = threading.Barrier(len(broken))
