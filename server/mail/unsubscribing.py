@@ -15,6 +15,7 @@ from observe import EventLog, Metrics
 from server.http.answers import Answer
 from server.http.application import Exchange, Peer, Trouble
 from server.http.head import Head
+from server.pages.style import BASE, named
 from storage.errors import StorageError
 from storage.marketing import Suppression
 
@@ -26,7 +27,10 @@ _FIELDS = (
     ("cache-control", "no-store"),
     ("referrer-policy", "no-referrer"),
     ("x-robots-tag", "noindex"),
-    ("content-security-policy", "default-src 'none'; form-action 'self'; frame-ancestors 'none'"),
+    (
+        "content-security-policy",
+        f"default-src 'none'; style-src {named(BASE)}; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    ),
 )
 
 
@@ -136,9 +140,9 @@ def page(
     language = next(tag for tag, known in WORDS.items() if known is words)
     body = (
         f'<!DOCTYPE html>\n<html lang="{language}"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width">'
-        f"<title>{escape(words.title)}</title></head>\n"
-        f"<body><h1>{escape(words.title)}</h1><p>{escape(text)}</p>{form}</body></html>\n"
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(words.title)}</title><style>{BASE}</style></head>\n"
+        f"<body><main><h1>{escape(words.title)}</h1><p>{escape(text)}</p>{form}</main></body></html>\n"
     )
     return Answer(status=status, content_type=_HTML, body=body.encode(), fields=(*_FIELDS, *fields))
 

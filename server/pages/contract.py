@@ -1,17 +1,17 @@
 """Makes the page of a service from its contract and the table of faults."""
 
-import base64
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 
 from jinja2 import Environment, StrictUndefined
 from lxml import etree
 from markupsafe import Markup
 
 from server.pages.samples import Samples
+from server.pages.scripts import COPY, SEND
 from server.pages.snippets import snippets
-from server.pages.template import PAGE, SCRIPT, STYLE
+from server.pages.style import SERVICE, named
+from server.pages.template import PAGE
 from soap import FaultKind
 from soap.contract import Contract
 from soap.names import WSDL
@@ -22,9 +22,9 @@ Fields = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
-    """An element of a message."""
+    """An element of a message; its path may break behind a slash."""
 
-    path: str
+    path: Markup
     often: str
     type: str
     limits: str
@@ -60,6 +60,7 @@ def contract_page(contract: Contract, faults: Mapping[str, FaultKind], *, addres
         }
         for operation in contract.operations.values()
     ]
+    scripts = (COPY, SEND) if send else (COPY,)
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     text = environment.from_string(PAGE).render(
         name=contract.name,
@@ -69,17 +70,17 @@ def contract_page(contract: Contract, faults: Mapping[str, FaultKind], *, addres
         faults=_by_element(faults),
         identified=identified,
         send=send,
-        style=Markup(STYLE),  # noqa: S704  a text of this program
-        script=Markup(SCRIPT),  # noqa: S704  as above
+        style=Markup(SERVICE),  # noqa: S704  a text of this program
+        scripts=[Markup(script) for script in scripts],  # noqa: S704  as above
     )
-    return Page(data=text.encode(), fields=_fields(send=send))
+    return Page(data=text.encode(), fields=_fields(scripts, send=send))
 
 
-def _fields(*, send: bool) -> Fields:
-    allowed = f"; script-src '{_hash(SCRIPT)}'; connect-src 'self'" if send else ""
+def _fields(scripts: tuple[str, ...], *, send: bool) -> Fields:
+    connect = "'self'" if send else "'none'"
     policy = (
-        f"default-src 'none'; style-src '{_hash(STYLE)}'{allowed}; base-uri 'none'; form-action 'none'; "
-        "frame-ancestors 'none'"
+        f"default-src 'none'; style-src {named(SERVICE)}; script-src {' '.join(map(named, scripts))}; "
+        f"connect-src {connect}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
     return (
         ("content-security-policy", policy),
@@ -87,10 +88,6 @@ def _fields(*, send: bool) -> Fields:
         ("referrer-policy", "no-referrer"),
         ("vary", "accept"),
     )
-
-
-def _hash(text: str) -> str:
-    return f"sha256-{base64.b64encode(sha256(text.encode()).digest()).decode()}"
 
 
 def _documentation(document: etree._Element) -> str:
@@ -105,18 +102,18 @@ def _by_element(faults: Mapping[str, FaultKind]) -> list[tuple[str, list[dict[st
     return sorted(found.items())
 
 
-def _rows(type_: ComplexType, before: str = "") -> Iterator[Row]:
+def _rows(type_: ComplexType, before: tuple[str, ...] = ()) -> Iterator[Row]:
     for field in type_.fields:
         nested = isinstance(field.type, ComplexType)
         yield Row(
-            path=before + field.name,
+            path=Markup("/<wbr>").join((*before, field.name)),
             often=_often(field),
             type=field.type.name,
             limits="" if isinstance(field.type, ComplexType) else field.type.documentation,
             documentation=field.documentation,
         )
         if nested and isinstance(field.type, ComplexType):
-            yield from _rows(field.type, f"{before}{field.name}/")
+            yield from _rows(field.type, (*before, field.name))
 
 
 def _often(field: Field) -> str:

@@ -10,7 +10,9 @@ from soap.contract import Contract, Operation
 from soap.names import XSD, Version
 from soap.schema import ComplexType, Field, SimpleType
 
-Value = str | list["Value"] | dict[str, "Value"]
+Simple = str | int | bool | bytes
+One = Simple | dict[str, "Value"]
+Value = One | list[One]
 
 CHOSEN: Mapping[str, frozenset[str]] = {
     "GetOrder": frozenset({"orderNumber"}),
@@ -28,12 +30,12 @@ _TEXTS: Mapping[str, str] = {
     "address": "192.0.2.7",
     "reason": "ordered twice",
 }
-_BUILT_IN = {
-    "int": "1",
-    "long": "6000010",
-    "boolean": "false",
+_BUILT_IN: Mapping[str, Simple] = {
+    "int": 1,
+    "long": 6000010,
+    "boolean": False,
     "dateTime": "2027-01-31T12:00:00Z",
-    "base64Binary": base64.b64encode(b"<context/>").decode(),
+    "base64Binary": b"<context/>",
 }
 
 
@@ -70,12 +72,12 @@ class Samples:
         wanted = [field for field in type_.fields if not field.optional or field.name in chosen]
         return {field.name: [self._one(field)] if field.many else self._one(field) for field in wanted}
 
-    def _one(self, field: Field) -> Value:
+    def _one(self, field: Field) -> One:
         if isinstance(field.type, ComplexType):
             return self._complex(field.type)
         return self._simple(field, field.type)
 
-    def _simple(self, field: Field, type_: SimpleType) -> str:
+    def _simple(self, field: Field, type_: SimpleType) -> Simple:
         facets = self._facets.get(type_.name, {})
         if "enumeration" in facets:
             return facets["enumeration"]
@@ -84,7 +86,7 @@ class Samples:
             least, most = int(facets.get("minLength", 0)), int(facets.get("maxLength", 10**6))
             return text.ljust(least, "0")[:most]
         if type_.built_in == "int":
-            return facets.get("minInclusive", "1") if facets.get("minInclusive") != "0" else "1"
+            return max(1, int(facets.get("minInclusive", 1)))
         return _BUILT_IN[type_.built_in]
 
 
@@ -95,5 +97,11 @@ def _elements(values: Mapping[str, Value], indent: str) -> list[str]:
             if isinstance(one, dict):
                 lines += [f"{indent}<{name}>\n", *_elements(one, indent + "  "), f"{indent}</{name}>\n"]
             else:
-                lines.append(f"{indent}<{name}>{escape(str(one))}</{name}>\n")
+                lines.append(f"{indent}<{name}>{escape(_lexical(one))}</{name}>\n")
     return lines
+
+
+def _lexical(value: Simple) -> str:
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -2,10 +2,8 @@
 
 import asyncio
 import base64
-import hashlib
 import json
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,43 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from node_packages import installed
 from wire import FIRM_CODE, Server
 
 # One process, so that the packages are installed once.
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("node")]
 
-SOURCE = Path(__file__).parent / "node"
-FILES = ("package.json", "package-lock.json", "cycle.js")
-
 
 @pytest.fixture(scope="session")
-def installed() -> Path:
-    """The locked packages in a cache outside of the repository, one folder for each state of the lock.
-
-    Nothing is skipped: without Node.js, npm or the packages the tests fail and say what is missing.
-    """
-    for program in ("node", "npm"):
-        if shutil.which(program) is None:
-            pytest.fail(f"{program} is missing: run scripts/system-packages")
-    lock = hashlib.sha256((SOURCE / "package-lock.json").read_bytes()).hexdigest()[:16]
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    place = cache / "opendepot-tests" / f"node-{lock}"
-    place.mkdir(parents=True, exist_ok=True)
-    for name in FILES:
-        shutil.copyfile(SOURCE / name, place / name)
-    if not (place / "complete").exists():
-        done = subprocess.run(
-            ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
-            cwd=place,
-            capture_output=True,
-            text=True,
-            timeout=240,
-            check=False,
-        )
-        if done.returncode:
-            pytest.fail(f"npm ci could not install what {SOURCE / 'package-lock.json'} lists: {done.stderr[-2000:]}")
-        (place / "complete").touch()
-    return place
+def place() -> Path:
+    """Where the packages and the program are."""
+    return installed(Path(__file__).parent / "node", also=["cycle.js"])
 
 
 class Refused(Exception):
@@ -135,8 +107,6 @@ def cycle(place: Path, library: str, version: str, server: Server) -> None:
 
 @pytest.mark.parametrize("version", ["11", "12"])
 @pytest.mark.parametrize("library", ["soap", "strong-soap"])
-async def test_a_client_of_node_runs_the_whole_cycle(
-    server: Server, installed: Path, library: str, version: str
-) -> None:
-    await asyncio.to_thread(cycle, installed, library, version, server)
+async def test_a_client_of_node_runs_the_whole_cycle(server: Server, place: Path, library: str, version: str) -> None:
+    await asyncio.to_thread(cycle, place, library, version, server)
     assert all(event["level"] == "info" for event in server.events())
