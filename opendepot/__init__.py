@@ -20,6 +20,7 @@ from opendepot.sales import SalesClient
 from opendepot.service import ServiceUnreachable
 from opendepot.tls import tls_context
 from soap import AnswerInvalid, FaultReceived
+from soap.messages.header import FrontClient
 
 __all__ = [
     "AnswerInvalid",
@@ -35,6 +36,7 @@ __all__ = [
     "DepotClient",
     "EnvelopeHook",
     "FaultReceived",
+    "FrontClient",
     "Licence",
     "OzommClient",
     "SalesClient",

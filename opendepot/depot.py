@@ -9,6 +9,7 @@ from containers import Container, State
 from opendepot.service import ServiceClient, ServiceUnreachable
 from soap import FaultReceived
 from soap.messages import depot
+from soap.messages.header import FrontClient
 
 MOST_EXPORTS = 5
 """How often a server may ask for a new context before something must be wrong."""
@@ -58,9 +59,10 @@ class DepotClient(ServiceClient):
     def __init__(self, url: str, **options: Any) -> None:
         super().__init__(url, wsdl="v1/depot.wsdl", messages=depot, path="/v1/depot", repeatable=REPEATABLE, **options)
 
-    async def get_ticket(self, *tickets: str) -> depot.TicketOverview:
+    async def get_ticket(self, *tickets: str, on_behalf_of: FrontClient | None = None) -> depot.TicketOverview:
         """Give the licences of tickets, and what may be done with each."""
-        answer: depot.GetTicketAnswer = await self.call("GetTicket", depot.GetTicketRequest(ticket=tickets))
+        message = depot.GetTicketRequest(ticket=tickets)
+        answer: depot.GetTicketAnswer = await self.call("GetTicket", message, on_behalf_of=on_behalf_of)
         return answer.overview
 
     async def get_license_update(self, request: depot.GetLicenseUpdateRequest) -> depot.UpdateResult:

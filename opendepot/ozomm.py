@@ -4,6 +4,7 @@ from typing import Any
 
 from opendepot.service import ServiceClient
 from soap.messages import ozomm
+from soap.messages.header import FrontClient
 
 REPEATABLE = frozenset({"ExtendLicense", "GetExtension"})
 """Operations that act once, however often they are sent: the transactionId and the context make them so."""
@@ -15,12 +16,16 @@ class OzommClient(ServiceClient):
     def __init__(self, url: str, **options: Any) -> None:
         super().__init__(url, wsdl="v1/ozomm.wsdl", messages=ozomm, path="/v1/ozomm", repeatable=REPEATABLE, **options)
 
-    async def extend_license(self, request: ozomm.ExtendLicenseRequest) -> ozomm.Extension:
+    async def extend_license(
+        self, request: ozomm.ExtendLicenseRequest, *, on_behalf_of: FrontClient | None = None
+    ) -> ozomm.Extension:
         """Ask for an extension; the same transactionId with the same wishes acts once."""
-        answer: ozomm.ExtendLicenseAnswer = await self.call("ExtendLicense", request)
+        answer: ozomm.ExtendLicenseAnswer = await self.call("ExtendLicense", request, on_behalf_of=on_behalf_of)
         return answer.extension
 
-    async def get_extension(self, request: ozomm.GetExtensionRequest) -> ozomm.Extension:
+    async def get_extension(
+        self, request: ozomm.GetExtensionRequest, *, on_behalf_of: FrontClient | None = None
+    ) -> ozomm.Extension:
         """Ask what has become of an extension."""
-        answer: ozomm.GetExtensionAnswer = await self.call("GetExtension", request)
+        answer: ozomm.GetExtensionAnswer = await self.call("GetExtension", request, on_behalf_of=on_behalf_of)
         return answer.extension

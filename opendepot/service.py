@@ -18,6 +18,7 @@ from opendepot.credentials import Credential
 from opendepot.faults import typed
 from soap import ArrivingAnswer, ClientEngine, FaultReceived, Version, load_contract
 from soap.client import Request
+from soap.messages.header import FrontClient
 
 STREAM_CHUNK_BYTES = 64 * 1024
 
@@ -94,15 +95,15 @@ class ServiceClient:
             await self._session.close()
             self._session = None
 
-    async def call(self, operation: str, message: Any) -> Any:
-        """Send a request and give its typed answer.
+    async def call(self, operation: str, message: Any, *, on_behalf_of: FrontClient | None = None) -> Any:
+        """Send a request and give its typed answer. `on_behalf_of` names the client whom a front speaks for.
 
         Raises a class of `opendepot.faults`, `soap.AnswerInvalid`, ServiceUnreachable.
         """
         attempts = self.attempts if self._safe(operation, message) else 1
         for attempt in range(1, attempts + 1):
             try:
-                request = self._request(operation, message)
+                request = self._request(operation, message, on_behalf_of)
                 async with self._posted(request, self._timeout) as response:
                     body = await response.read()
                 self._show(operation, request, response.status, body)
@@ -143,8 +144,8 @@ class ServiceClient:
     def _unreachable(self, error: Exception) -> ServiceUnreachable:
         return ServiceUnreachable(f"no answer from {self.address}: {type(error).__name__}: {error}")
 
-    def _request(self, operation: str, message: Any) -> Request:
-        request = self._engine.request(operation, message)
+    def _request(self, operation: str, message: Any, on_behalf_of: FrontClient | None = None) -> Request:
+        request = self._engine.request(operation, message, on_behalf_of=on_behalf_of)
         return request if self._credential is None else self._credential.applied(request)
 
     @asynccontextmanager

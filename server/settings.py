@@ -341,6 +341,17 @@ class Settings(BaseSettings):
         description="File with the API key of OZOMM's shop at that server, which needs the rights order and "
         "extend-any.",
     )
+    ozomm_authorities_file: Path | None = Field(
+        default=None,
+        description="PEM file with the certificates of those who certify the server that ozomm_url or "
+        "ozomm_central_url names. Left out: the system's.",
+    )
+    ozomm_certificate_file: Path | None = Field(
+        default=None,
+        description="PEM file with the certificate by which this server proves itself there. With it OnBehalfOf tells "
+        "there who asks, which needs the right front.",
+    )
+    ozomm_key_file: Path | None = Field(default=None, description="PEM file with the key of that certificate.")
     mail_server: str | None = Field(
         default=None, description="The SMTP server that mails to customers are handed to. Left out: no mail is sent."
     )
@@ -538,6 +549,8 @@ class Settings(BaseSettings):
     def _ozomm_is_whole(self) -> Self:
         if (self.ozomm_central_url is None) != (self.ozomm_api_key_file is None):
             raise ValueError("ozomm_central_url and ozomm_api_key_file belong together")
+        if (self.ozomm_certificate_file is None) != (self.ozomm_key_file is None):
+            raise ValueError("ozomm_certificate_file and ozomm_key_file belong together")
         if self.ozomm_url is not None and (self.ozomm_file is not None or self.ozomm_central_url is not None):
             raise ValueError("ozomm_url names another computer: ozomm_file and ozomm_central_url belong there")
         return self

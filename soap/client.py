@@ -15,7 +15,8 @@ from soap.codec import compile_decoder, compile_encoder
 from soap.contract import Contract
 from soap.envelope import read_content_type, read_envelope
 from soap.errors import AnswerInvalid, SoapError
-from soap.names import XML_DECLARATION, Version
+from soap.messages.header import FrontClient
+from soap.names import HEADER, XML_DECLARATION, Version
 from soap.place import local_name
 from soap.validate import Validator
 from xmlgate import Limits, XmlRefused, parse
@@ -63,15 +64,21 @@ class ClientEngine:
         self._streamed: dict[str, StreamedAnswers] = {}
         self._validator = Validator(contract.schemas[contract.namespace])
         self._encoders = {o.name: compile_encoder(o.request, prefix="m") for o in contract.operations.values()}
+        self._front_encoder = compile_encoder(contract.header_schema.elements["OnBehalfOf"], prefix="h")
         self._decoders = {o.name: compile_decoder(o.answer, messages) for o in contract.operations.values()}
 
-    def request(self, operation: str, message: Any) -> Request:
-        """Write a request.
+    def request(self, operation: str, message: Any, *, on_behalf_of: FrontClient | None = None) -> Request:
+        """Write a request; `on_behalf_of` is whom a front speaks for.
 
         Raises KeyError for an operation that the service does not have, ValueError for a text that XML cannot carry.
         """
         version, action = self._version, self.contract.operations[operation].action
-        out = [f'{XML_DECLARATION}<soap:Envelope xmlns:soap="{version}"><soap:Body>']
+        out = [f'{XML_DECLARATION}<soap:Envelope xmlns:soap="{version}">']
+        if on_behalf_of is not None:
+            out.append(f'<soap:Header><h:OnBehalfOf xmlns:h="{HEADER}">')
+            self._front_encoder(on_behalf_of, out)
+            out.append("</h:OnBehalfOf></soap:Header>")
+        out.append("<soap:Body>")
         out.append(f'<m:{operation} xmlns:m="{self.contract.namespace}">')
         self._encoders[operation](message, out)
         out.append(f"</m:{operation}></soap:Body></soap:Envelope>")

@@ -10,7 +10,7 @@ from licensing.catalogue import Catalogue
 from licensing.depot import Depot
 from licensing.errors import LicensingError, NameTaken
 from licensing.extensions.questions import NOBODY, Customer
-from licensing.extensions.values import SeenLicense, Update
+from licensing.extensions.values import Asker, SeenLicense, Update
 from licensing.order_values import OrderLine, OrderRequest
 from licensing.orders import Sales
 from licensing.placements import LicenseState
@@ -83,8 +83,8 @@ def fate_of(code: str, *, retry: bool) -> Fate:
 class Central(Protocol):
     """The Sales and the Depot interface, in this process or on another computer."""
 
-    async def look(self, ticket: str) -> SeenTicket:
-        """Look at a ticket. Raises TicketUnknown, NotDone."""
+    async def look(self, ticket: str, *, asker: Asker | None = None) -> SeenTicket:
+        """Look at a ticket, for whoever asks first. Raises TicketUnknown, NotDone."""
         ...
 
     async def order(self, *, ticket: str, transaction_id: str, lines: tuple[Line, ...]) -> str:
@@ -123,7 +123,7 @@ class LocalCentral:
         self._shop_name = shop_name
         self._shop: Shop | None = None
 
-    async def look(self, ticket: str) -> SeenTicket:
+    async def look(self, ticket: str, *, asker: Asker | None = None) -> SeenTicket:  # noqa: ARG002  the protocol's
         """Look at a ticket, and at who has bought it. Raises TicketUnknown."""
         text = normalise_ticket(ticket)
         overview = await self._depot.get_ticket(tickets=(text,))

@@ -91,7 +91,7 @@ class Patience:
 
 class ExtensionEngine:
     """Extends licences, once each. `told` hears of every step: its name, the outcome, the next, and the failure;
-    `broke` of bugs."""
+    `broke` of bugs, `refused` of the code when the central does not let a ticket be looked at."""
 
     def __init__(
         self,
@@ -109,6 +109,7 @@ class ExtensionEngine:
         patience: Patience | None = None,
         told: Callable[[Mapping[str, object]], None] = lambda _: None,
         broke: Callable[[BaseException], None] = lambda _: None,
+        refused: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._storage = storage
         self._vault = vault
@@ -124,6 +125,7 @@ class ExtensionEngine:
         self._running: dict[str, Work] = {}
         self.told = told
         self.broke = broke
+        self.refused = refused
 
     @property
     def running(self) -> int:
@@ -196,8 +198,9 @@ class ExtensionEngine:
     async def _begun(self, ticket: str, request: ExtensionRequest, key: bytes, request_hash: bytes) -> ExtensionRow:
         """Write a new extension, which this process holds, or find the one that another was faster with."""
         try:
-            seen = await self._central.look(ticket)
+            seen = await self._central.look(ticket, asker=request.asker)
         except NotDone as error:
+            self.refused(error.code)
             raise CentralUnavailable(
                 "the licence central cannot be reached now; send the same request again"
             ) from error

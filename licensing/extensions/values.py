@@ -29,6 +29,18 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Asker:
+    """Who asks, as far as it is known: filters and limits of another computer go by it, no rule does.
+
+    `fronted`: a front has told of it, and has looked at what it passes on.
+    """
+
+    address: str
+    account: str | None = None
+    fronted: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ExtensionRequest:
     """What a caller wishes, under its own transactionId. `license_ids`: none for all of the ticket that expire.
 
@@ -42,6 +54,7 @@ class ExtensionRequest:
     language: str | None = None
     days: int | None = None
     quantity: int | None = None
+    asker: Asker | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,6 +65,7 @@ class ExtensionQuestion:
     ticket: str
     context: bytes | None = None
     language: str | None = None
+    asker: Asker | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -209,7 +209,8 @@ class RuleSettings(_Strict):
 class OzommConfiguration(_Strict):
     """The whole file. `patience_seconds`: how long a caller waits for an answer before it is told to ask later.
 
-    `mail`: customers are told by mail; left out: where `mail_server` is set.
+    `mail`: customers are told by mail; left out: where `mail_server` is set. `central_seconds`: for one answer of Sales
+    and Depot, where they are on another computer.
     """
 
     sources: dict[str, Source] = Field(default_factory=dict)
@@ -218,6 +219,7 @@ class OzommConfiguration(_Strict):
     mail: bool | None = None
     patience_seconds: float = Field(default=5.0, gt=0, le=40)
     lease_seconds: float = Field(default=120.0, gt=0)
+    central_seconds: float = Field(default=15.0, gt=0, le=300)
     first_retry_seconds: float = Field(default=15.0, gt=0)
     most_retry_seconds: float = Field(default=3600.0, gt=0)
 

@@ -1,27 +1,46 @@
-"""Sales and Depot of another computer, over SOAP, with OZOMM's own credential and its right extend-any."""
+"""Sales and Depot of another computer, over SOAP, with OZOMM's own credential and its right extend-any.
 
+OZOMM orders and collects for itself. Where it has a certificate it looks at tickets on behalf of who asks it, so that
+wrong tickets are theirs and not OZOMM's. What a front has passed on it looks at for itself: the front may be a Depot of
+that computer, where the asker waits for this very answer, and may be heard one request at a time.
+"""
+
+import ssl
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from licensing.errors import TicketUnknown
 from licensing.extensions.central import Fate, Line, NotDone, SeenTicket, fate_of
-from licensing.extensions.values import SeenLicense, Update
+from licensing.extensions.values import Asker, SeenLicense, Update
 from licensing.placements import LicenseState
 from licensing.tickets import normalise_ticket
 from licensing.transfers.planning import Target
 from licensing.vault import Vault
-from opendepot import AnswerInvalid, DepotClient, FaultReceived, SalesClient, ServiceUnreachable
+from opendepot import AnswerInvalid, DepotClient, FaultReceived, FrontClient, SalesClient, ServiceUnreachable
 from soap.messages import depot, sales
 
 UNREACHABLE = "ServiceUnreachable"
+ATTEMPTS = 2
+"""How often one call is sent before its step is put off."""
 
 
 class RemoteCentral:
     """The central of another computer. One HTTP session lives inside: use it as an async context manager."""
 
-    def __init__(self, *, url: str, api_key: str, vault: Vault, timeout_seconds: float = 15.0) -> None:
-        self._sales = SalesClient(url, api_key=api_key, timeout_seconds=timeout_seconds, attempts=2)
-        self._depot = DepotClient(url, timeout_seconds=timeout_seconds, attempts=2)
+    def __init__(
+        self,
+        *,
+        url: str,
+        api_key: str,
+        vault: Vault,
+        timeout_seconds: float = 15.0,
+        tls: ssl.SSLContext | None = None,
+        speaks_for_others: bool = False,
+    ) -> None:
+        options: dict[str, Any] = {"timeout_seconds": timeout_seconds, "attempts": ATTEMPTS, "tls": tls}
+        self._sales = SalesClient(url, api_key=api_key, **options)
+        self._depot = DepotClient(url, **options)
+        self._speaks_for_others = speaks_for_others
         self._vault = vault
 
     async def __aenter__(self) -> Self:
@@ -35,11 +54,14 @@ class RemoteCentral:
         await self._depot.__aexit__(kind, error, trace)
         await self._sales.__aexit__(kind, error, trace)
 
-    async def look(self, ticket: str) -> SeenTicket:
+    async def look(self, ticket: str, *, asker: Asker | None = None) -> SeenTicket:
         """Look at a ticket; whose it is stays untold. Raises TicketUnknown, NotDone."""
         text = normalise_ticket(ticket)
+        client = None
+        if self._speaks_for_others and asker is not None and not asker.fronted:
+            client = FrontClient(client_address=asker.address, account=asker.account)
         try:
-            overview = await self._depot.get_ticket(text)
+            overview = await self._depot.get_ticket(text, on_behalf_of=client)
         except FaultReceived as fault:
             if fault.code == TicketUnknown.code:
                 raise TicketUnknown(fault.message, path="ticket") from None

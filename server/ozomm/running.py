@@ -5,6 +5,7 @@ Who neither asks a CRM nor speaks to another computer loads no HTTP client, whic
 
 import importlib
 import secrets
+import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -19,8 +20,10 @@ from licensing.extensions.rules import Rule
 from licensing.extensions.saga import Step
 from licensing.extensions.values import ExtensionAnswer, ExtensionQuestion, ExtensionRequest
 from licensing.marketing.mails import Mailer
+from licensing.tickets import normalise_ticket
 from observe import EventLog, Metrics
-from server.ozomm.configuration import load_configuration
+from server.errors import SettingsError
+from server.ozomm.configuration import OzommConfiguration, load_configuration
 from server.settings import Settings
 from storage.errors import StorageError
 
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
     from server.app import Core
 
 RUN_SECONDS = 1.0
+CALLS_IN_A_STEP = 4
+"""How often a step waits for the central at most: it calls twice, and sends each call twice."""
 
 
 class ExtensionService:
@@ -114,7 +119,13 @@ class ExtensionService:
                 # As for the assembler below: whoever has no other computer to ask does without.
                 forwarding = importlib.import_module("server.ozomm.forwarding")
                 self._answering = await stack.enter_async_context(
-                    forwarding.ForwardedExtensions(self._settings.ozomm_url)
+                    forwarding.ForwardedExtensions(
+                        self._settings.ozomm_url,
+                        known=lambda ticket: self._core.depot.get_ticket(tickets=(normalise_ticket(ticket),)),
+                        refused=lambda code: self._events.warning("ozomm_unavailable", code=code),
+                        tls=self._tls(),
+                        speaks_for_others=self._settings.ozomm_certificate_file is not None,
+                    )
                 )
                 yield
                 return
@@ -143,7 +154,7 @@ class ExtensionService:
         return ExtensionEngine(
             storage=core.storage,
             vault=core.vault,
-            central=await self._central(stack),
+            central=await self._central(stack, configuration),
             rules=rules,
             clock=self._clock,
             random=self._random,
@@ -159,9 +170,10 @@ class ExtensionService:
             ),
             told=self._moved,
             broke=lambda error: self._events.failure("extension_failed", error),
+            refused=lambda code: self._events.warning("central_unavailable", code=code),
         )
 
-    async def _central(self, stack: AsyncExitStack) -> Central:
+    async def _central(self, stack: AsyncExitStack, configuration: OzommConfiguration) -> Central:
         settings, core = self._settings, self._core
         if settings.ozomm_central_url is None or settings.ozomm_api_key_file is None:
             return LocalCentral(
@@ -179,9 +191,38 @@ class ExtensionService:
                 url=settings.ozomm_central_url,
                 api_key=secret.read_text_secret(settings.ozomm_api_key_file, what="ozomm_api_key_file"),
                 vault=core.vault,
+                timeout_seconds=self._central_seconds(configuration),
+                tls=self._tls(),
+                speaks_for_others=settings.ozomm_certificate_file is not None,
             )
         )
         return central
+
+    def _central_seconds(self, configuration: OzommConfiguration) -> float:
+        """Give the time for one answer of the central. Raises SettingsError where a step could outlast its lease."""
+        seconds = configuration.central_seconds
+        if seconds * CALLS_IN_A_STEP >= configuration.lease_seconds:
+            raise SettingsError(
+                f"ozomm_file: lease_seconds must be more than {CALLS_IN_A_STEP} times central_seconds, which is "
+                f"{seconds:g}: a step calls the central twice, and each call twice where no answer comes"
+            )
+        return seconds
+
+    def _tls(self) -> ssl.SSLContext | None:
+        """Give how the other computer is known, and proven to. Raises SettingsError."""
+        settings = self._settings
+        files = (settings.ozomm_authorities_file, settings.ozomm_certificate_file, settings.ozomm_key_file)
+        if files == (None, None, None):
+            return None
+        tls: Any = importlib.import_module("opendepot.tls")
+        try:
+            context: ssl.SSLContext = tls.tls_context(authorities=files[0], certificate=files[1], key=files[2])
+        except (OSError, ssl.SSLError) as error:
+            raise SettingsError(
+                "ozomm_authorities_file, ozomm_certificate_file, ozomm_key_file: cannot be used: "
+                f"{error.strerror or type(error).__name__}"
+            ) from None
+        return context
 
     def _asked(self, source: str, outcome: str, seconds: float) -> None:
         self._metrics.crm_questions.labels(source, outcome).inc()

@@ -11,15 +11,16 @@ from storage.records import Shop
 class Caller:
     """Who was let in. Depot's callers prove themselves by a ticket or a container's signature, inside the message.
 
-    `address` is the client's: what a front has told of it, where one speaks for it, and then `account`, too, may be.
-    `kinds` names what proved the shop (`proofs.ProofKind` values). `marks`, of what proved it, must be used up before
-    the message is answered.
+    `address` is the client's: what a front has told of it, where one speaks for it (`fronted`), and then `account` may
+    be told, too. `kinds` names what proved the shop (`proofs.ProofKind` values). `marks`, of what proved it, must be used up
+    before the message is answered.
     """
 
     identified_shop: Shop | None
     identified_administrator: str | None = None
     address: str = ""
     account: str | None = None
+    fronted: bool = False
     kinds: tuple[str, ...] = ()
     credential_ids: tuple[str, ...] = ()
     marks: tuple[Mark, ...] = ()

@@ -262,7 +262,7 @@ class Gates:
         # Which addresses a shop's own servers have says nothing of its clients, so at Sales only denials are asked.
         if decision.reason is Reason.DENY_RULE or (call.endpoint in _BY_TICKET and not decision.allowed):
             raise self._denied(state, call, caller.shop.name, None)
-        return replace(caller, address=address, account=told.account)
+        return replace(caller, address=address, account=told.account, fronted=True)
 
     def _by_address(self, call: Calling, named: str) -> Shop:
         state = self._filters.fresh()

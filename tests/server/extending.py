@@ -6,8 +6,9 @@ import json
 import secrets
 import socket
 import sqlite3
+import ssl
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +20,7 @@ from crm import Crm
 from wire import FIRM_CODE, initialise_in_thread
 
 from containers import Container
-from opendepot import DepotClient, OzommClient, SalesClient
+from opendepot import Credential, DepotClient, OzommClient, SalesClient
 from server.app import opened_core, utc_now
 from server.cli.initialise import CONFIG, VENDOR_CERTIFICATE
 from server.listener import serving
@@ -28,6 +29,7 @@ from soap.messages import depot, ozomm, sales
 
 DATABASE, OZOMM_FILE, EVENTS = "opendepot.sqlite3", "ozomm.toml", "events.log"
 NO_SECRETS: Mapping[str, str] = MappingProxyType({})
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 PRODUCT_CODE = 100
 SERVE = "from server.cli.main import main; main()"
 ITEMS = {
@@ -53,13 +55,15 @@ class Deployment:
     ozomm_url: str
     ozomm_folder: Path
     log: io.StringIO
+    ozomm_log: io.StringIO
+    tls: ssl.SSLContext | None = None
     licensees: int = 0
 
     async def buys(self, item: str = "EDITOR", **customer: Any) -> "Licensee":
         """Order a licence and collect it into a container of its own."""
         self.licensees += 1
         name = f"licensee-{self.licensees}"
-        async with SalesClient(self.url, api_key=self.api_key) as shop:
+        async with SalesClient(self.url, api_key=self.api_key, tls=self.tls) as shop:
             receipt = await shop.create_order(
                 sales.CreateOrderRequest(
                     transaction_id=name,
@@ -73,7 +77,7 @@ class Deployment:
             clock=utc_now,
             random=secrets.token_bytes,
         )
-        async with DepotClient(self.url) as licensee:
+        async with DepotClient(self.url, tls=self.tls) as licensee:
             await licensee.collect(receipt.ticket, container)
         return Licensee(deployment=self, ticket=receipt.ticket, order_id=receipt.order_id, container=container)
 
@@ -86,6 +90,12 @@ class Licensee:
     ticket: str
     order_id: str
     container: Container
+    credential: Credential | None = None
+
+    def asking(self) -> DepotClient:
+        """A client of the Depot, as this licensee's application has it."""
+        deployment = self.deployment
+        return DepotClient(deployment.url, attempts=1, tls=deployment.tls, credential=self.credential)
 
     def context(self) -> bytes:
         return self.container.context(FIRM_CODE)
@@ -97,14 +107,14 @@ class Licensee:
         return entry.options.expiration_time
 
     async def ends_centrally(self) -> datetime:
-        async with DepotClient(self.deployment.url) as client:
+        async with DepotClient(self.deployment.url, tls=self.deployment.tls) as client:
             (license_,) = (await client.get_ticket(self.ticket)).license
         assert license_.expiration is not None
         return license_.expiration.time
 
     async def extend(self, name: str = "x-1", *, context: bytes | None = None, **values: Any) -> depot.Extension:
         """Ask the Depot, which passes it on."""
-        async with DepotClient(self.deployment.url, attempts=1) as client:
+        async with self.asking() as client:
             message = depot.ExtendLicenseRequest(
                 **{"transaction_id": name, "ticket": self.ticket, **values},
                 context=None if context is None else depot.ContainerContext(file=context),
@@ -114,7 +124,7 @@ class Licensee:
 
     async def get(self, name: str = "x-1", *, context: bytes | None = None) -> ozomm.Extension:
         """Ask OZOMM at its own address."""
-        async with OzommClient(self.deployment.ozomm_url, attempts=1) as client:
+        async with OzommClient(self.deployment.ozomm_url, attempts=1, tls=self.deployment.tls) as client:
             return await client.get_extension(
                 ozomm.GetExtensionRequest(
                     transaction_id=name,
@@ -125,7 +135,7 @@ class Licensee:
 
     async def get_by_depot(self, name: str = "x-1", *, context: bytes | None = None) -> depot.Extension:
         """Ask the Depot what has become of it."""
-        async with DepotClient(self.deployment.url, attempts=1) as client:
+        async with self.asking() as client:
             message = depot.GetExtensionRequest(
                 transaction_id=name,
                 ticket=self.ticket,
@@ -145,7 +155,7 @@ class Licensee:
     async def imported(self, update: bytes) -> str:
         """Import an update file and confirm it; the state that the Depot answers with."""
         receipt = self.container.import_update(update).receipt
-        async with DepotClient(self.deployment.url) as client:
+        async with self.asking() as client:
             return (await client.confirm_license_update(receipt)).state
 
     def orders(self) -> int:
@@ -216,7 +226,13 @@ async def in_one_process(
     loaded = load_settings(folder / CONFIG, **TESTING, ozomm_file=folder / OZOMM_FILE, **settings)
     async with serving(loaded, log=log) as up:
         yield Deployment(
-            url=up.local_url, api_key=api_key, folder=folder, ozomm_url=up.local_url, ozomm_folder=folder, log=log
+            url=up.local_url,
+            api_key=api_key,
+            folder=folder,
+            ozomm_url=up.local_url,
+            ozomm_folder=folder,
+            log=log,
+            ozomm_log=log,
         )
 
 
@@ -228,16 +244,25 @@ async def apart(
     *,
     secrets_of: Mapping[str, str] = NO_SECRETS,
     process: bool = False,
+    central: Mapping[str, Any] = NOTHING,
+    tls: ssl.SSLContext | None = None,
+    prepared: Callable[[Path, Path], Awaitable[None]] | None = None,
     **settings: Any,
 ) -> AsyncIterator[Deployment]:
-    """Serve Sales and Depot here, and OZOMM as another server with files of its own, over SOAP; as a process or not."""
+    """Serve Sales and Depot here, and OZOMM as another server with files of its own, over SOAP; as a process or not.
+
+    `settings` are OZOMM's, `central` those of the other server; `tls` is how their clients know both, where they speak
+    TLS. `prepared` does more to the files of both before they are served.
+    """
     api_key, secret = await stocked_with_ozomm(folder, place)
-    log, port = io.StringIO(), free_port()
+    if prepared is not None:
+        await prepared(folder, place)
+    log, ozomm_log, port = io.StringIO(), io.StringIO(), free_port()
+    scheme = "http" if tls is None else "https"
     configure_ozomm(place, configuration, secrets_of)
-    central = load_settings(
-        folder / CONFIG, **TESTING, ozomm_url=f"http://127.0.0.1:{port}", services=("sales", "depot")
-    )
-    async with serving(central, log=log) as up:
+    url = f"{scheme}://127.0.0.1:{port}"
+    loaded = load_settings(folder / CONFIG, **TESTING, ozomm_url=url, services=("sales", "depot"), **central)
+    async with serving(loaded, log=log) as up:
         own = {
             "services": ["ozomm"],
             "ozomm_file": OZOMM_FILE,
@@ -249,15 +274,17 @@ async def apart(
         config.write_text(
             "".join(f"{name} = {json.dumps(value)}\n" for name, value in own.items()) + config.read_text()
         )
-        made = as_process(config, port, log=place / EVENTS) if process else as_server(config, port)
+        made = as_process(config, port, log=place / EVENTS) if process else as_server(config, port, ozomm_log)
         async with made:
             yield Deployment(
                 url=up.local_url,
                 api_key=api_key,
                 folder=folder,
-                ozomm_url=f"http://127.0.0.1:{port}",
+                ozomm_url=url,
                 ozomm_folder=place,
                 log=log,
+                ozomm_log=ozomm_log,
+                tls=tls,
             )
 
 
@@ -269,9 +296,9 @@ def configure_ozomm(place: Path, configuration: str, secrets_of: Mapping[str, st
 
 
 @asynccontextmanager
-async def as_server(config: Path, port: int) -> AsyncIterator[None]:
+async def as_server(config: Path, port: int, log: io.StringIO) -> AsyncIterator[None]:
     """Serve OZOMM in this process, on a port of its own."""
-    async with serving(load_settings(config, **{**TESTING, "port": port}), log=io.StringIO()):
+    async with serving(load_settings(config, **{**TESTING, "port": port}), log=log):
         yield
 
 

@@ -64,8 +64,8 @@ class FaultyCentral:
         self._central = central
         self._faults = faults
 
-    async def look(self, ticket: str) -> Any:
-        return await self._faults.passing("look", lambda: self._central.look(ticket))
+    async def look(self, ticket: str, **values: Any) -> Any:
+        return await self._faults.passing("look", lambda: self._central.look(ticket, **values))
 
     async def order(self, **values: Any) -> Any:
         what = values["transaction_id"].rpartition("-")[2]

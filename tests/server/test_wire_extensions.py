@@ -26,7 +26,7 @@ WEEK = timedelta(days=7)
 
 CONFIGURATION = """
 patience_seconds = {patience}
-lease_seconds = 20
+lease_seconds = 70
 first_retry_seconds = {retry}
 mail = true
 

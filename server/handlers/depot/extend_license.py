@@ -7,5 +7,5 @@ from soap.messages import depot
 
 async def extend_license(call: Call[depot.ExtendLicenseRequest], services: Services) -> depot.ExtendLicenseAnswer:
     """Ask for an extension."""
-    answer = await services.extensions.extend(request_of(call.message))
+    answer = await services.extensions.extend(request_of(call))
     return depot.ExtendLicenseAnswer(extension=extension_of(answer, depot))

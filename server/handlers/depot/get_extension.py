@@ -7,5 +7,5 @@ from soap.messages import depot
 
 async def get_extension(call: Call[depot.GetExtensionRequest], services: Services) -> depot.GetExtensionAnswer:
     """Ask what has become of an extension."""
-    answer = await services.extensions.get(question_of(call.message))
+    answer = await services.extensions.get(question_of(call))
     return depot.GetExtensionAnswer(extension=extension_of(answer, depot))

@@ -7,5 +7,5 @@ from soap.messages import ozomm
 
 async def extend_license(call: Call[ozomm.ExtendLicenseRequest], services: Services) -> ozomm.ExtendLicenseAnswer:
     """Ask for an extension."""
-    answer = await services.extensions.extend(request_of(call.message))
+    answer = await services.extensions.extend(request_of(call))
     return ozomm.ExtendLicenseAnswer(extension=extension_of(answer, ozomm))

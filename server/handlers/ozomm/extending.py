@@ -3,12 +3,15 @@
 from types import ModuleType
 from typing import Any
 
-from licensing.extensions.values import ExtensionAnswer, ExtensionQuestion, ExtensionRequest
+from licensing.extensions.values import Asker, ExtensionAnswer, ExtensionQuestion, ExtensionRequest
+from server.handlers.base import Call
+from server.security.callers import Caller
 from soap.messages import depot, ozomm
 
 
-def request_of(message: ozomm.ExtendLicenseRequest | depot.ExtendLicenseRequest) -> ExtensionRequest:
+def request_of(call: Call[ozomm.ExtendLicenseRequest] | Call[depot.ExtendLicenseRequest]) -> ExtensionRequest:
     """Give a request as the rules take it."""
+    message = call.message
     return ExtensionRequest(
         transaction_id=message.transaction_id,
         ticket=message.ticket,
@@ -17,17 +20,24 @@ def request_of(message: ozomm.ExtendLicenseRequest | depot.ExtendLicenseRequest)
         language=message.language,
         days=None if message.period is None else message.period.days,
         quantity=None if message.pieces is None else message.pieces.quantity,
+        asker=_asker(call.caller),
     )
 
 
-def question_of(message: ozomm.GetExtensionRequest | depot.GetExtensionRequest) -> ExtensionQuestion:
+def question_of(call: Call[ozomm.GetExtensionRequest] | Call[depot.GetExtensionRequest]) -> ExtensionQuestion:
     """Give a question as the rules take it."""
+    message = call.message
     return ExtensionQuestion(
         transaction_id=message.transaction_id,
         ticket=message.ticket,
         context=None if message.context is None else message.context.file,
         language=message.language,
+        asker=_asker(call.caller),
     )
+
+
+def _asker(caller: Caller) -> Asker:
+    return Asker(address=caller.address, account=caller.account, fronted=caller.fronted)
 
 
 def extension_of(answer: ExtensionAnswer, messages: ModuleType) -> Any:
