@@ -12,8 +12,8 @@ class Caller:
     """Who was let in. Depot's callers prove themselves by a ticket or a container's signature, inside the message.
 
     `address` is the client's: what a front has told of it, where one speaks for it (`fronted`), and then `account` may
-    be told, too. `kinds` names what proved the shop (`proofs.ProofKind` values). `marks`, of what proved it, must be used up
-    before the message is answered.
+    be told, too. `kinds` names what proved the shop (`proofs.ProofKind` values). `marks`, of what proved it, must be
+    used up before the message is answered.
     """
 
     identified_shop: Shop | None
