@@ -1,9 +1,11 @@
 """Rule R10: what some clients send for "absent" is made absent before validation.
 
-`xsi:nil` on a declared optional element, an empty optional string or complex element, and nil on an empty wrapper mean
-absent. An empty date, number or boolean stays a fault, since a lost date would sell a perpetual licence, and so does an
-undeclared nil element. `xsi:nil="false"` says nothing and goes too. Nothing else is touched: a string of spaces is not
-empty, and text behind an element that goes stays for the validator to refuse.
+`xsi:nil` on a declared optional element, an empty optional string, an empty optional element that must hold nothing
+but single strings, and nil on an empty wrapper mean absent. An empty date, number or boolean stays a fault, since a
+lost date would sell a perpetual licence. So does an empty element that must hold one, and an entry of a list that is
+empty or nil: `<target/>` without its quantity or `<license/>` without its id would mean "all" (decision 13). So does
+an undeclared nil element. `xsi:nil="false"` says nothing and goes too. Nothing else is touched: a string of spaces is
+not empty, and text behind an element that goes stays for the validator to refuse.
 
 Every optional string of the contract must have a character and every optional complex type a required child, so a
 message that needs this never validates before; the engine therefore asks only after a failed validation.
@@ -70,11 +72,17 @@ def _normalise_children(element: etree._Element, type_: ComplexType, taken: list
 
 
 def _means_absent(child: etree._Element, field: Field) -> bool:
-    if not _is_empty(child):
+    if field.many or not _is_empty(child):
         return False
     if _is_nil(child):
         return True
-    return isinstance(field.type, ComplexType) or (field.type.built_in == "string" and not child.text)
+    if isinstance(field.type, ComplexType):
+        return all(_is_one_text(inner) for inner in field.type.fields if not inner.optional)
+    return field.type.built_in == "string" and not child.text
+
+
+def _is_one_text(field: Field) -> bool:
+    return not field.many and not isinstance(field.type, ComplexType) and field.type.built_in == "string"
 
 
 def _is_nil(element: etree._Element) -> bool:

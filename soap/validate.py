@@ -129,13 +129,15 @@ def _words(error: etree._LogEntry, way: list[etree._Element], type_: ComplexType
 
 def _structure(message: str, way: list[etree._Element], type_: ComplexType) -> str:
     element = way[-1]
-    named = [field.tag for field in _declared(type_, way[:-1]) if field.name == local_name(element)]
-    if named and element.tag not in named:
-        return f"this element must be in the namespace {etree.QName(named[0]).namespace}"
+    declared = [field for field in _declared(type_, way[:-1]) if field.name == local_name(element)]
+    if declared and element.tag not in [field.tag for field in declared]:
+        return f"this element must be in the namespace {etree.QName(declared[0].tag).namespace}"
     expected = _EXPECTED.search(message)
     if expected is None:
         return "this element is not expected here; check its name and its place"
     listed = ", ".join(found["local"] for found in _EXPECTED_NAME.finditer(expected["names"]))
+    if expected["missing"] and not len(element) and any(f.optional for f in declared):
+        return f"this element is empty, which does not mean left out; leave it out, or give it its {listed}"
     if expected["missing"]:
         return f"an element is missing after the last child; expected: {listed}"
     return f"this element is not expected; expected: {listed}"

@@ -19,6 +19,7 @@ KINDS = {
     "dateTime": ("xs:dateTime", "2026-01-31T12:00:00Z"),
     "base64Binary": ("xs:base64Binary", "QUJD"),
     "complex": ("t:Inner", "<t:a>1</t:a>"),
+    "texts": ("t:Texts", "<t:a>x</t:a>"),
 }
 FORMS = {
     "nil": '<t:{n} xsi:nil="true"/>',
@@ -74,7 +75,9 @@ OF_KIND = {
         "white space": KEPT,
         "no-break space": KEPT,
     },
-    "complex": {
+    # What must hold a number could mean "all" when it is lost.
+    "complex": {},
+    "texts": {
         "nil of no meaning": GONE,
         "not nil, empty": GONE,
         "empty": GONE,
@@ -103,11 +106,20 @@ class Subject:
             f'<xs:element name="r{kind}" type="{type_}"/><xs:element name="o{kind}" type="{type_}" minOccurs="0"/>'
             for kind, (type_, _) in KINDS.items()
         )
+        fields += "".join(
+            f'<xs:element name="m{kind}" type="{type_}" minOccurs="0" maxOccurs="9"/>'
+            for kind, (type_, _) in KINDS.items()
+        )
+        fields += '<xs:element name="several" type="t:Several" minOccurs="0"/>'
         root = etree.fromstring(
             schema_text(
                 f'<xs:element name="W" type="t:Ask"/><xs:complexType name="Ask"><xs:sequence>{fields}</xs:sequence>'
                 '</xs:complexType><xs:complexType name="Inner"><xs:sequence><xs:element name="a" type="xs:int"/>'
                 '<xs:element name="b" type="t:Text" minOccurs="0"/></xs:sequence></xs:complexType>'
+                '<xs:complexType name="Texts"><xs:sequence><xs:element name="a" type="t:Text"/>'
+                '<xs:element name="b" type="xs:int" minOccurs="0"/></xs:sequence></xs:complexType>'
+                '<xs:complexType name="Several"><xs:sequence><xs:element name="a" type="t:Text" maxOccurs="9"/>'
+                "</xs:sequence></xs:complexType>"
                 '<xs:simpleType name="Text"><xs:restriction base="xs:string"><xs:minLength value="1"/>'
                 "</xs:restriction></xs:simpleType>"
             )
@@ -121,6 +133,7 @@ class Subject:
             replaced.get(f"r{kind}", f"<t:r{kind}>{value}</t:r{kind}>") + replaced.get(f"o{kind}", "")
             for kind, (_, value) in KINDS.items()
         )
+        content += "".join(replaced.get(f"m{kind}", "") for kind in KINDS) + replaced.get("several", "")
         return etree.fromstring(
             '<t:W xmlns:t="urn:t" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
             f' xmlns:xs="http://www.w3.org/2001/XMLSchema" {attributes}>{content}{last}</t:W>'
@@ -203,14 +216,30 @@ def test_nil_on_an_empty_wrapper_means_an_empty_wrapper(attributes: str) -> None
     assert not element.attrib
 
 
+@pytest.mark.parametrize("beside", ["nothing", "another entry"])
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_rule_r10_makes_no_entry_of_a_list_absent(kind: str, form: str, beside: str, subject: Subject) -> None:
+    expected = OF_KIND[kind].get(form, OPTIONAL[form])
+    others = "" if beside == "nothing" else _form("content", f"m{kind}", kind)
+    element = subject.wrapper({f"m{kind}": others + _form(form, f"m{kind}", kind)})
+
+    assert subject.outcome(element, f"m{kind}") == (FAULT if expected == GONE else expected)
+
+
+def test_rule_r10_does_not_make_absent_what_must_hold_a_list(subject: Subject) -> None:
+    assert subject.outcome(subject.wrapper({"several": "<t:several/>"}), "several") == FAULT
+    assert subject.outcome(subject.wrapper({"several": '<t:several xsi:nil="true"/>'}), "several") == GONE
+
+
 def test_the_inner_elements_of_a_complex_one_are_made_absent_first(subject: Subject) -> None:
     within = subject.wrapper({"ocomplex": "<t:ocomplex><t:a>1</t:a><t:b/></t:ocomplex>"})
-    alone = subject.wrapper({"ocomplex": "<t:ocomplex><t:b/></t:ocomplex>"})
+    alone = subject.wrapper({"otexts": '<t:otexts><t:b xsi:nil="true"/></t:otexts>'})
     beside_required = subject.wrapper({"ocomplex": "<t:ocomplex><t:a/><t:b/></t:ocomplex>"})
 
     assert subject.outcome(within, "ocomplex") == KEPT
     assert subject.outcome(within, "ocomplex/{urn:t}b") == GONE
-    assert subject.outcome(alone, "ocomplex") == GONE
+    assert subject.outcome(alone, "otexts") == GONE
     assert subject.outcome(beside_required, "ocomplex") == FAULT
 
 
