@@ -124,7 +124,7 @@ def read_envelope(root: etree._Element, content_type: ContentType) -> Envelope:
             version=version,
         )
     parts = list(root)
-    headers = list(parts.pop(0)) if parts and parts[0].tag == _HEADERS[version] else []
+    header = parts.pop(0) if parts and parts[0].tag == _HEADERS[version] else None
     if len(parts) != 1 or parts[0].tag != _BODIES[version]:
         raise SoapError(
             "EnvelopeInvalid",
@@ -134,6 +134,11 @@ def read_envelope(root: etree._Element, content_type: ContentType) -> Envelope:
             version=version,
         )
     body = parts[0]
+    for part in (root, body) if header is None else (root, header, body):
+        _check_part(part, root, version)
+    # What must be understood comes before anything else that a message is judged by (SOAP 1.2 part 1, section 2.6).
+    addressing: list[etree._Element] = []
+    blocks = _NO_BLOCKS if header is None else _understood(header, version, addressing)
     if len(body) != 1:
         raise SoapError(
             "EnvelopeInvalid",
@@ -142,40 +147,44 @@ def read_envelope(root: etree._Element, content_type: ContentType) -> Envelope:
             line=body.sourceline,
             version=version,
         )
-    _check_encoding_style(root, body, version)
-    if not headers:
-        return Envelope(version=version, payload=body[0], blocks=_NO_BLOCKS)
-    addressing: list[etree._Element] = []
-    blocks = _understood(headers, version, addressing)
+    _check_encoding_style(body[0], "Envelope/Body", version)
     return Envelope(version=version, payload=body[0], blocks=blocks, addressing=tuple(addressing))
 
 
 _NO_BLOCKS: Mapping[str, etree._Element] = {}
 
 
-def _check_encoding_style(root: etree._Element, body: etree._Element, version: Version) -> None:
-    """Refuse an encodingStyle where SOAP 1.2 (part 1, section 5.1.1) has none, and one that is not literal.
+def _check_part(part: etree._Element, root: etree._Element, version: Version) -> None:
+    """Check what may stand at and in Envelope, Header and Body beside their elements.
 
-    In SOAP 1.1 it may stand anywhere, and old clients write it around messages that are literal all the same.
+    Attributes of theirs must have a namespace and must not be encodingStyle (SOAP 1.2 part 1, sections 5.1 to 5.3 and
+    5.1.1). In SOAP 1.1 old clients write encodingStyle around messages that are literal all the same.
     """
-    name = f"{{{version}}}encodingStyle"
-    if version is Version.SOAP12:
-        for element in (root, body, *(part for part in root if part is not body)):
-            if element.get(name) is not None:
-                raise SoapError(
-                    "EnvelopeInvalid",
-                    "encodingStyle may not stand at Envelope, Header or Body",
-                    path=path_to(element, root),
-                    line=element.sourceline,
-                    version=version,
-                )
-    style = body[0].get(name)
+    wrong = ""
+    if version is Version.SOAP12 and part.attrib:
+        if part.get(f"{{{version}}}encodingStyle") is not None:
+            wrong = "encodingStyle may not stand at Envelope, Header or Body"
+        elif not all(str(name).startswith("{") for name in part.attrib):
+            wrong = "an attribute of Envelope, Header or Body must have a namespace"
+    if _is_text(part.text) or any(_is_text(child.tail) for child in part):
+        wrong = "in Envelope, Header and Body there is nothing but elements"
+    if wrong:
+        raise SoapError("EnvelopeInvalid", wrong, path=path_to(part, root), line=part.sourceline, version=version)
+
+
+def _is_text(text: str | None) -> bool:
+    return bool(text and text.strip(" \t\r\n"))
+
+
+def _check_encoding_style(element: etree._Element, path: str, version: Version) -> None:
+    """Refuse an encodingStyle that is not literal."""
+    style = element.get(f"{{{version}}}encodingStyle")
     if style is not None and style not in {"", _NO_ENCODING}:
         raise SoapError(
             "EncodingStyleUnknown",
             "this service reads document/literal messages only, without encodingStyle (Delphi: ioDocument, ioLiteral)",
-            path="Envelope/Body",
-            line=body[0].sourceline,
+            path=path,
+            line=element.sourceline,
             version=version,
         )
 
@@ -186,37 +195,36 @@ def path_to(element: etree._Element, root: etree._Element) -> str:
 
 
 def _understood(
-    headers: list[etree._Element], version: Version, addressing: list[etree._Element]
+    header: etree._Element, version: Version, addressing: list[etree._Element]
 ) -> dict[str, etree._Element]:
     """Pick the blocks that are for this service; rule R11 for ours, mustUnderstand for everybody's."""
     understood: dict[str, etree._Element] = {}
     ignored: list[etree._Element] = []
-    for block in headers:
+    mine = [block for block in header if _role(block, version) in MY_ROLES]
+    if version is Version.SOAP12:
+        _check_booleans(mine)
+    for block in mine:
         if etree.QName(block).localname == "OnBehalfOf":
             if block.tag != ON_BEHALF_OF or block.tag in understood:
-                raise SoapError(
-                    "HeaderInvalid",
-                    f"OnBehalfOf stands once in the namespace {HEADER}",
-                    path="Envelope/Header/OnBehalfOf",
-                    line=block.sourceline,
-                    version=version,
-                )
+                raise _twice(block, f"OnBehalfOf stands once in the namespace {HEADER}", version)
+            if version is Version.SOAP12:
+                _check_encoding_style(block, "Envelope/Header/OnBehalfOf", version)
             understood[str(block.tag)] = block
         elif str(block.tag).startswith(_ADDRESSING):
-            if _role(block, version) in MY_ROLES:
-                addressing.append(block)
-        elif block.tag == SECURITY and _role(block, version) in MY_ROLES:
+            addressing.append(block)
+        elif block.tag == SECURITY:
             if SECURITY in understood:
-                raise SoapError(
-                    "HeaderInvalid",
-                    "Security stands once for this service; put everything into one block",
-                    path="Envelope/Header/Security",
-                    line=block.sourceline,
-                    version=version,
-                )
+                raise _twice(block, "Security stands once for this service; put everything into one block", version)
             understood[SECURITY] = block
-        elif _must_understand(block, version):
+        else:
             ignored.append(block)
+    _check_ignored(ignored, version)
+    return understood
+
+
+def _check_ignored(blocks: list[etree._Element], version: Version) -> None:
+    """Refuse to ignore what must be understood (SOAP 1.1 section 4.2.3, SOAP 1.2 part 1 section 5.2.3)."""
+    ignored = [block for block in blocks if block.get(f"{{{version}}}mustUnderstand", "").strip() in {"1", "true"}]
     if ignored:
         raise SoapError(
             "NotUnderstood",
@@ -226,32 +234,31 @@ def _understood(
             version=version,
             not_understood=_names(ignored),
         )
-    return understood
+
+
+def _twice(block: etree._Element, message: str, version: Version) -> SoapError:
+    path = f"Envelope/Header/{etree.QName(block).localname}"
+    return SoapError("HeaderInvalid", message, path=path, line=block.sourceline, version=version)
+
+
+def _check_booleans(blocks: list[etree._Element]) -> None:
+    """Refuse a mustUnderstand or relay that is no boolean (SOAP 1.2 part 1, sections 5.2.3 and 5.2.4)."""
+    for block in blocks:
+        for name in ("mustUnderstand", "relay"):
+            if block.get(f"{{{Version.SOAP12}}}{name}", "true").strip() not in _BOOLEANS:
+                raise SoapError(
+                    "EnvelopeInvalid",
+                    f"{name} is a boolean: true, false, 1 or 0",
+                    path="Envelope/Header",
+                    line=block.sourceline,
+                    version=Version.SOAP12,
+                )
 
 
 def _names(blocks: list[etree._Element]) -> tuple[tuple[str, str], ...]:
     """Name blocks as a fault does, each once and not all of thousands."""
     names = ((etree.QName(block).namespace or "", etree.QName(block).localname) for block in blocks)
     return tuple(dict.fromkeys(names))[:MOST_NAMED]
-
-
-def _must_understand(block: etree._Element, version: Version) -> bool:
-    """Whether a block is for us and must be understood (SOAP 1.1 section 4.2.3, SOAP 1.2 part 1 section 5.2.3).
-
-    Raises SoapError EnvelopeInvalid for a mustUnderstand of SOAP 1.2 that is no boolean.
-    """
-    must = block.get(f"{{{version}}}mustUnderstand")
-    if must is None or _role(block, version) not in MY_ROLES:
-        return False
-    if version is Version.SOAP12 and must.strip() not in _BOOLEANS:
-        raise SoapError(
-            "EnvelopeInvalid",
-            "mustUnderstand is a boolean: true, false, 1 or 0",
-            path="Envelope/Header",
-            line=block.sourceline,
-            version=version,
-        )
-    return must.strip() in {"1", "true"}
 
 
 def _role(block: etree._Element, version: Version) -> str:

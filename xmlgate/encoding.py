@@ -62,31 +62,31 @@ def _plain(data: bytes, charset: str | None) -> Decoded:
 
 
 def _found_out(data: bytes, charset: str | None) -> Decoded:
-    text, is_utf16 = _unmark(data)
+    text, codec = _unmark(data)
     declaration = _DECLARATION.match(text)
     if declaration is None and _DECLARATION_START.match(text):
         raise XmlRefused("Malformed", "The XML declaration is not one of XML 1.0.", line=1, column=1)
     if charset is not None:
-        _compare(charset, text, is_utf16=is_utf16, where="the charset of the Content-Type")
+        _compare(charset, text, codec=codec, where="the charset of the Content-Type")
     if declaration is not None and declaration["encoding"] is not None:
         named = declaration["encoding"].decode("ascii")
-        _compare(named, text, is_utf16=is_utf16, where="the XML declaration")
+        _compare(named, text, codec=codec, where="the XML declaration")
     # Last, so that a document in another encoding that says so hears about that and not about its bytes.
     _check_utf8(text)
     return Decoded(text, 0 if declaration is None else declaration.end())
 
 
-def _unmark(data: bytes) -> tuple[bytes, bool]:
-    """Return the bytes without mark, UTF-16 transcoded, and whether they were UTF-16."""
+def _unmark(data: bytes) -> tuple[bytes, str]:
+    """Return the bytes without mark, UTF-16 transcoded, and the codec that they were in."""
     if data.startswith(_UTF32_MARKS):
         raise XmlRefused("EncodingUnsupported", "UTF-32 is not read; send UTF-8 or UTF-16.")
     for mark, skipped, codec in _UTF16_MARKS:
         if data.startswith(mark):
             try:
-                return data[skipped:].decode(codec).encode("utf-8"), True
+                return data[skipped:].decode(codec).encode("utf-8"), codec
             except UnicodeDecodeError:
                 raise XmlRefused("Malformed", "The document is not valid UTF-16.") from None
-    return data.removeprefix(_UTF8_BOM), False
+    return data.removeprefix(_UTF8_BOM), "utf-8"
 
 
 def _check_utf8(text: bytes) -> None:
@@ -99,14 +99,16 @@ def _check_utf8(text: bytes) -> None:
         raise XmlRefused("Malformed", "The document is not valid UTF-8.", line=line) from None
 
 
-def _compare(name: str, text: bytes, *, is_utf16: bool, where: str) -> None:
+def _compare(name: str, text: bytes, *, codec: str, where: str) -> None:
     match name.upper():
-        case "UTF-8":
-            agrees = not is_utf16
+        case "UTF-8" | "UTF8":  # the second is no registered name, but what some programs call it
+            agrees = codec == "utf-8"
         case "US-ASCII":
-            agrees = not is_utf16 and text.isascii()
+            agrees = codec == "utf-8" and text.isascii()
         case "UTF-16":
-            agrees = is_utf16
+            agrees = codec != "utf-8"
+        case "UTF-16LE" | "UTF-16BE" as ordered:  # RFC 2781, sections 3.1 and 3.2
+            agrees = codec == f"utf-16-{ordered[-2:].lower()}"
         case _:
             raise XmlRefused("EncodingUnsupported", f"The encoding named by {where} is not read; send UTF-8 or UTF-16.")
     if not agrees:

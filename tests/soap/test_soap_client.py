@@ -120,9 +120,14 @@ def test_what_is_no_soap_message_is_said_to_be_none(
     assert words.lower() in message.lower()
 
 
-@pytest.mark.parametrize("inner", ["", "text", PAGE.format("1", "") * 2])
+@pytest.mark.parametrize("inner", ["", PAGE.format("1", "") * 2])
 def test_a_body_without_exactly_one_element_is_no_answer(inner: str, answered: Answered, version: Version) -> None:
     assert "the Body must hold exactly one element" in _refused(answered, _envelope(inner, version))
+
+
+@pytest.mark.parametrize("inner", ["text", PAGE.format("1", "") + "text"])
+def test_text_beside_an_answer_is_refused(inner: str, answered: Answered, version: Version) -> None:
+    assert "there is nothing but elements" in _refused(answered, _envelope(inner, version))
 
 
 def test_a_body_that_is_not_in_an_envelope_is_no_answer(answered: Answered, version: Version) -> None:

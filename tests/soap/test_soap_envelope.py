@@ -150,9 +150,11 @@ def test_an_envelope_of_another_shape_is_invalid_and_told_where(inner: str, path
     assert error.message.startswith(f"line {error.line}: ")
 
 
-@pytest.mark.parametrize("header", ["", "<s:Header/>", "<s:Header><x/></s:Header>", '<s:Header a="1">text</s:Header>'])
+@pytest.mark.parametrize(
+    "header", ["", "<s:Header/>", "<s:Header><x/></s:Header>", '<s:Header n:a="1"> <x/> </s:Header>']
+)
 def test_a_right_envelope_gives_the_child_of_its_body(header: str, version: Version) -> None:
-    text = _envelope(f'{header}<s:Body Id="b"> <a/> </s:Body>', version, 'a="1"')
+    text = _envelope(f'{header}<s:Body n:Id="b"> <a/> </s:Body>', version, 'xmlns:n="urn:n" n:a="1"')
     envelope = read_envelope(etree.fromstring(text), KINDS[version])
 
     assert (envelope.version, envelope.payload.tag, dict(envelope.blocks)) == (version, "a", {})

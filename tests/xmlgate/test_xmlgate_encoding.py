@@ -36,6 +36,17 @@ def test_big_endian_utf_16_with_a_mark_is_read() -> None:
     assert parse(b"\xfe\xff" + _document("UTF-16").encode("utf-16-be"), limits=Limits()).text == _TEXT
 
 
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [("UTF8", "utf-8"), ("utf8", "utf-8-sig"), ("UTF-16LE", "utf-16-le"), ("utf-16be", "utf-16-be")],
+)
+def test_other_names_of_the_same_encodings_are_read(name: str, codec: str) -> None:
+    data = _document(name).encode(codec)
+
+    assert parse(data, limits=Limits()).text == _TEXT
+    assert parse(_document(None).encode(codec), limits=Limits(), charset=name).text == _TEXT
+
+
 @given(text=st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs"), exclude_characters="￾￿<&")))
 @settings(derandomize=True)
 def test_all_encodings_of_a_text_give_the_same_tree(text: str) -> None:
