@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import importlib
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,24 @@ from storage.postgres.statements import numbered
 
 MOST_ROWS = 20
 
+_FITTING: Mapping[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(("text", "varchar", "bpchar"), str),
+    **dict.fromkeys(("int2", "int4", "int8", "numeric"), int),
+    "timestamptz": datetime.fromisoformat,
+    "timestamp": lambda text: datetime.fromisoformat(text).replace(tzinfo=None),
+    "date": lambda text: datetime.fromisoformat(text).date(),
+}
+"""What makes a value fit a place, by the type that PostgreSQL gives the place; a time without a zone is in UTC."""
+
 
 def values_for_sql(question: Question) -> Mapping[str, Any]:
     """Give what may be asked for; lists do not fit into a place of SQL."""
     return {name: value for name, value in question.values().items() if not isinstance(value, list)}
+
+
+def fitting(value: Any, kind: str) -> Any:
+    """Give a value as a column of a type takes it. Raises ValueError for one that the column could not hold."""
+    return value if value is None or kind not in _FITTING else _FITTING[kind](value)
 
 
 class SqliteView:
@@ -70,8 +85,11 @@ class PostgresView:
         try:
             pool = await self._opened()
             async with pool.acquire() as connection, connection.transaction(readonly=True):
-                rows = await connection.fetch(self._statement.sql, *(values[name] for name in self._statement.names))
-        except (self._asyncpg.PostgresError, self._asyncpg.InterfaceError, OSError) as error:
+                prepared = await connection.prepare(self._statement.sql)
+                types = [each.name for each in prepared.get_parameters()]
+                places = [fitting(values[name], kind) for name, kind in zip(self._statement.names, types, strict=True)]
+                rows = await prepared.fetch(*places)
+        except (self._asyncpg.PostgresError, self._asyncpg.InterfaceError, OSError, ValueError) as error:
             raise Unanswered(type(error).__name__) from error
         return verdict_of([dict(row) for row in rows[:MOST_ROWS]], self._source)
 
