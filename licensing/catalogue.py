@@ -20,6 +20,7 @@ from licensing.errors import (
     ShopUnknown,
 )
 from licensing.ids import Ids
+from licensing.lookups import Lookups
 from licensing.options import option_field, parse_options
 from licensing.rights import ADMIN_ALL, USUAL, rights_text, roles_text
 from licensing.vault import Vault
@@ -55,6 +56,7 @@ class Catalogue:
         self._clock = clock
         self._random = random
         self._ids = Ids(clock=clock, random=random)
+        self.lookups = Lookups(storage=storage, vault=vault)
 
     async def add_item(
         self,
@@ -183,8 +185,11 @@ class Catalogue:
 
     async def find_shop(self, api_key: str, name: str | None) -> Shop | None:
         """Give the active shop of an API key, or None; where a name is given, it must be that shop's."""
-        shop = await self._storage.query(FindShop(lookup=self._vault.index("api-key", api_key)))
-        return shop if shop is not None and name in {None, shop.name} else None
+        found = await self.lookups.find("api-key", api_key, self._shop)
+        return found[0] if found is not None and name in {None, found[0].name} else None
+
+    async def _shop(self, lookup: bytes) -> Shop | None:
+        return await self._storage.query(FindShop(lookup=lookup))
 
     async def set_policy(self, name: str, policy: AccessPolicy, *, actor: str = "cli") -> None:
         """Say what proves that a request comes from a shop. Raises ShopUnknown."""
@@ -225,8 +230,15 @@ class Catalogue:
 
     async def find_administrator(self, api_key: str, name: str | None) -> Administrator | None:
         """Give the administrator of an API key, or None; where a name is given, it must be theirs."""
-        found = await self._storage.query(FindAdministrator(lookup=self._vault.index(_ADMIN_KEY, api_key)))
-        return found if found is not None and name in {None, found.name} else None
+        by_hash = await self.lookups.find(_ADMIN_KEY, api_key, self._administrator)
+        if by_hash is None or name not in {None, by_hash[0].name}:
+            return None
+        found, lookup = by_hash
+        await self.lookups.renew("administrators", found.name, purpose=_ADMIN_KEY, text=api_key, found=lookup)
+        return found
+
+    async def _administrator(self, lookup: bytes) -> Administrator | None:
+        return await self._storage.query(FindAdministrator(lookup=lookup))
 
     def _new_key(self) -> str:
         return new_key(self._random)

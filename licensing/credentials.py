@@ -21,6 +21,7 @@ from licensing.errors import (
     ShopUnknown,
 )
 from licensing.ids import Ids
+from licensing.lookups import Lookups
 from licensing.vault import Vault
 from storage import Storage
 from storage.commands import (
@@ -50,6 +51,7 @@ DEPOT_POLICIES = (
 )
 MOST_VALID_KEYS = 2
 LEAST_RSA_BITS = 2048
+_EXISTS = "this is registered already, with this shop or another one; take another one"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,6 +92,7 @@ class Credentials:
         self._clock = clock
         self._random = random
         self._ids = Ids(clock=clock, random=random)
+        self.lookups = Lookups(storage=storage, vault=vault)
 
     async def find_api_key(self, api_key: str, name: str | None = None) -> Identity | None:
         """Give whose API key this is, None unless it holds now; where a name is given, it must be that shop's."""
@@ -149,6 +152,7 @@ class Credentials:
         if not 1 <= len(username) <= 64 or not username.isascii() or not username.isprintable() or " " in username:
             raise NameInvalid("a username must be 1 to 64 printable ASCII characters without blanks", path="userName")
         view = await self.show(name)
+        await self._refuse_taken(USERNAME, username)
         secret = new_key(self._random)
         credential = self._credential(
             view.shop,
@@ -173,6 +177,7 @@ class Credentials:
         view = await self.show(name)
         der = certificate.public_bytes(Encoding.DER)
         mark = fingerprint_text(der)
+        await self._refuse_taken(CERTIFICATE, mark)
         credential = self._credential(
             view.shop,
             AUTHORITY if authority else CERTIFICATE,
@@ -213,9 +218,21 @@ class Credentials:
             raise ShopUnknown(f"there is no shop {name}; `opendepot shop list` has their names", path="shopName")
 
     async def _found(self, kind: str, text: str) -> Identity | None:
-        found = await self._storage.query(FindIdentity(lookup=self._vault.index(kind, text)))
-        holds = found is not None and found.credential.kind == kind and found.credential.holds(self._clock())
-        return found if holds else None
+        by_hash = await self.lookups.find(kind, text, self._identity)
+        if by_hash is None:
+            return None
+        found, lookup = by_hash
+        if found.credential.kind != kind or not found.credential.holds(self._clock()):
+            return None
+        await self.lookups.renew("credentials", found.credential.credential_id, purpose=kind, text=text, found=lookup)
+        return found
+
+    async def _identity(self, lookup: bytes) -> Identity | None:
+        return await self._storage.query(FindIdentity(lookup=lookup))
+
+    async def _refuse_taken(self, kind: str, text: str) -> None:
+        if await self.lookups.is_taken(kind, text, self._identity):
+            raise CredentialExists(_EXISTS)
 
     def _credential(
         self,
@@ -253,7 +270,7 @@ class Credentials:
         audit = self._audit("AddCredential", shop.name, details, actor)
         command = AddCredential(credential=credential, audit=audit, ending=ending, ending_at=ending_at)
         if not await self._storage.execute(command):
-            raise CredentialExists("this is registered already, with this shop or another one; take another one")
+            raise CredentialExists(_EXISTS)
 
     def _audit(self, action: str, subject: str, details: Mapping[str, object], actor: str) -> AuditRow:
         return AuditRow(at=self._clock(), actor=actor, action=action, subject=subject, details=json.dumps(details))

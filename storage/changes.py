@@ -49,6 +49,8 @@ from storage.extensions import (
     RetryExtensions,
 )
 from storage.guesses import CountGuess, ForgetGuesses, GuessCommand, plan_guess_command
+from storage.key_plans import plan_key_command
+from storage.keys import ActivateKey, AddKeys, FinishKey, KeyCommand, Renew, ReportKeys, RetireKey
 from storage.marketing import MarketingCommand
 from storage.marketing_plans import plan_marketing_command
 from storage.marks import ForgetMarks, MarkCommand, UseMarks
@@ -77,6 +79,7 @@ PlannedCommand = (
     | AddAdministrator
     | CredentialCommand
     | GuessCommand
+    | KeyCommand
     | StoreFilters
     | ChangeLicenses
     | ApplyTransfer
@@ -118,6 +121,8 @@ def plan_command(command: PlannedCommand) -> Plan[object]:  # noqa: C901, PLR091
             return plan_credential_command(command)
         case CountGuess() | ForgetGuesses():
             return plan_guess_command(command)
+        case AddKeys() | ActivateKey() | FinishKey() | RetireKey() | ReportKeys() | Renew():
+            return plan_key_command(command)
         case StoreFilters():
             return _store_filters(command)
         case ApplyTransfer():

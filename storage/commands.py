@@ -12,6 +12,7 @@ from storage.audit import AuditQuery, SealAudit
 from storage.erasure import EraseOrders, ErasureQuery
 from storage.extensions import ExtensionCommand, ExtensionQuery
 from storage.guesses import GuessCommand, LoadGuesses
+from storage.keys import KeyCommand, KeyQuery
 from storage.marketing import MarketingCommand, MarketingQuery
 from storage.marks import MarkCommand
 from storage.outbox import OutboxCommand, OutboxMessage, OutboxQuery
@@ -727,6 +728,7 @@ Command = (
     | AddAdministrator
     | RevokeAdministrator
     | GuessCommand
+    | KeyCommand
     | StoreFilters
     | MarketingCommand
 )
@@ -757,6 +759,7 @@ Query = (
     | ListAdministrators
     | FindIdentity
     | LoadGuesses
+    | KeyQuery
     | ShowShop
     | LoadFilters
     | FindFilters

@@ -97,6 +97,18 @@ from storage.extensions import (
     RetryExtensions,
 )
 from storage.guesses import CountGuess, ForgetGuesses, GuessCounted, LoadGuesses
+from storage.keys import (
+    ActivateKey,
+    AddKeys,
+    FinishKey,
+    Found,
+    KeysView,
+    LoadKeys,
+    Renew,
+    ReportKeys,
+    RetireKey,
+    WalkRenewable,
+)
 from storage.marketing import (
     AddCampaign,
     AddressView,
@@ -147,6 +159,10 @@ class Storage(Protocol):
     async def execute(
         self, command: SetDepotPolicy | SetShopActive | AddCredential | RevokeCredential | RevokeAdministrator
     ) -> bool: ...
+    @overload
+    async def execute(self, command: AddKeys | ActivateKey | FinishKey | RetireKey | ReportKeys) -> bool: ...
+    @overload
+    async def execute(self, command: Renew) -> int: ...
     @overload
     async def execute(self, command: CountGuess) -> GuessCounted: ...
     @overload
@@ -217,6 +233,10 @@ class Storage(Protocol):
     async def query(self, query: FindIdentity) -> Identity | None: ...
     @overload
     async def query(self, query: LoadGuesses) -> Mapping[bytes, datetime]: ...
+    @overload
+    async def query(self, query: LoadKeys) -> KeysView: ...
+    @overload
+    async def query(self, query: WalkRenewable) -> tuple[Found, ...]: ...
     @overload
     async def query(self, query: ShowShop) -> ShopView | None: ...
     @overload

@@ -49,6 +49,8 @@ from storage.errors import NotInitialised
 from storage.extension_plans import plan_extension_query
 from storage.extensions import FindExtension, ListExtensions, LoadExtensions
 from storage.guesses import LoadGuesses, load_guesses
+from storage.key_plans import plan_key_query
+from storage.keys import LoadKeys, WalkRenewable
 from storage.marketing import CountFates, FindAddress, ListCampaigns, ListConsents, WalkExpiring
 from storage.marketing_plans import plan_marketing_query
 from storage.outbox import ListOutbox, LoadOutbox
@@ -97,6 +99,8 @@ def plan_query(query: Query) -> Plan[object]:  # noqa: C901, PLR0911, PLR0912 - 
             return _find_identity(query)
         case LoadGuesses():
             return load_guesses(query)
+        case LoadKeys() | WalkRenewable():
+            return plan_key_query(query)
         case ShowShop():
             return _show_shop(query)
         case LoadFilters():

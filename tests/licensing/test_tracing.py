@@ -31,7 +31,7 @@ async def test_everything_that_happened_is_told_in_order(world: World) -> None:
     ]
     assert [x.state for x in life.now.placements] == ["WithdrawPending"]
     assert order.ticket not in repr(life)
-    other = Vault(pepper=world.vault._pepper, sealing_key=bytes(32), random=world.random)
+    other = Vault(pepper=world.vault.peppers, sealing_key=bytes(32), random=world.random)
     reasons = [
         x.reason
         for x in (await Tracer(storage=world.storage, vault=other, depot=world.depot()).trace(order.ticket)).history
