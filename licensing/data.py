@@ -14,7 +14,7 @@ from typing import Any
 
 from containers.blocks import KINDS, MOST_FIELD_BYTES, MOST_FIELDS, PROTECTED, encrypt_block, pack_fields, unpack_fields
 from licensing.errors import DataInvalid, OptionInvalid
-from licensing.vault import Vault
+from licensing.vault import Vault, head_of
 
 OPTIONS: Mapping[str, str] = {f"{kind}Data": f"{kind}_data" for kind in KINDS}
 """The names of the options, and the field that an item keeps each in."""
@@ -94,6 +94,32 @@ def shown_data(options: str, *, vault: Vault) -> tuple[str, ...]:
         for option, name in OPTIONS.items()
         if name in found
     )
+
+
+def with_data_renewed(options: str, *, vault: Vault) -> str:
+    """Give options with what is sealed in them sealed by the key in use. Raises VaultError."""
+    found = json.loads(options)
+    old = {name: sealed for name in OPTIONS.values() if name in found and (sealed := b64decode(found[name]))}
+    newer = {
+        name: b64encode(vault.seal(_PURPOSE, vault.open(_PURPOSE, sealed))).decode("ascii")
+        for name, sealed in old.items()
+        if head_of(sealed) != vault.seal_head
+    }
+    return json.dumps({**found, **newer}, sort_keys=True) if newer else options
+
+
+def open_data(options: str, *, vault: Vault) -> None:
+    """Open everything sealed in options. Raises VaultError."""
+    found = json.loads(options)
+    for name in OPTIONS.values():
+        if name in found:
+            _opened(vault, found[name])
+
+
+def data_heads(options: str) -> tuple[bytes, ...]:
+    """Say which keys have sealed what is in options: the beginnings of the sealed values."""
+    found = json.loads(options)
+    return tuple(head_of(b64decode(found[name])) for name in OPTIONS.values() if name in found)
 
 
 def without_data(options: Mapping[str, Any]) -> dict[str, Any]:

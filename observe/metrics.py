@@ -138,6 +138,21 @@ class Metrics:
         self.orders_erased = Counter(
             "opendepot_orders_erased", "Orders whose personal data this process erased for its age.", registry=registry
         )
+        self.keys_missing = Gauge(
+            "opendepot_keys_missing", "Keys in force that this process does not have.", registry=registry
+        )
+        self.key_age = Gauge(
+            "opendepot_key_age_seconds",
+            "For how long the pepper and the sealing key have been in use; NaN for the first one.",
+            ["kind"],
+            registry=registry,
+        )
+        self.hashes_renewed = Counter(
+            "opendepot_hashes_renewed",
+            "Hashes of credentials and administrators' keys that this process renewed for the newest pepper.",
+            ["what", "outcome"],
+            registry=registry,
+        )
         self.ready = Gauge("opendepot_ready", "1 if the last readiness check passed, else 0.", registry=registry)
 
     def exchanged(self, *, service: str, operation: str, outcome: str, seconds: float, request_bytes: int) -> None:

@@ -10,13 +10,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 from typing import Protocol, TextIO
 
 import wsdl
-from containers import ContainerError, FirmSecurityBox, SoftwareBox, load_trust
+from containers import FirmSecurityBox, load_trust
 from ipfilters import Endpoint, TrustedProxies
 from licensing.alarms import Alarms
 from licensing.announcing import Announcer
@@ -49,6 +50,8 @@ from server.filters.shops import ShopFilters
 from server.handlers import handlers_of
 from server.handlers.base import Services
 from server.handlers.rights import REQUIRED
+from server.keys.files import open_box, read_rings
+from server.keys.keeper import KeyKeeper
 from server.mail.unsubscribing import UNSUBSCRIBE_PATH, UnsubscribePages
 from server.ozomm.running import ExtensionService
 from server.pages import contract_page, soapui_project
@@ -58,12 +61,14 @@ from server.security.wssecurity.freshness import Window
 from server.security.wssecurity.messages import WsSecurity
 from server.security.wssecurity.once import MarkingStorage
 from server.security.wssecurity.signing import AnswerSigner, SigningKeyWrong
-from server.settings import Settings, read_secret
+from server.settings import Settings
 from server.transport import Pages, SoapApplication
 from soap import Contract, Engine, flattened_wsdl, load_contract, schema_locations
 from soap.messages import admin, depot, ozomm, sales
 from storage import Storage, open_storage
 from storage.commands import InitialiseServer
+from storage.errors import StorageError
+from storage.keys import KeyKind
 from storage.remembering import RememberingStorage
 
 READINESS_SECONDS = 2.0
@@ -139,6 +144,7 @@ class Core:
     campaigns: Campaigns
     box: FirmSecurityBox
     audit_key: SealingKey
+    keys: KeyKeeper
     sealer: Sealer
     owner: str
 
@@ -158,13 +164,10 @@ async def opened_core(
 
     Raises SettingsError for keys that are missing or belong to another database, and `storage.errors.StorageError`.
     """
-    vault = Vault(
-        pepper=read_secret(settings.pepper_file, setting="pepper_file"),
-        sealing_key=read_secret(settings.sealing_key_file, setting="sealing_key_file"),
-        random=random,
-    )
-    box = _opened_box(settings)
-    audit_key = SealingKey(vault.seed("audit"))
+    rings = read_rings(settings)
+    vault = Vault(pepper=rings[KeyKind.PEPPER], sealing_key=rings[KeyKind.SEALING_KEY], random=random)
+    box, _ = open_box(settings.firm_security_box_file, vault.sealing_keys)
+    audit_key = SealingKey(lambda: vault.seed("audit"))
     owner = _owner(random)
     announcer = None
     if settings.webhook_url is not None:
@@ -179,6 +182,10 @@ async def opened_core(
     storage = RememberingStorage(MarkingStorage(opened), monotonic=monotonic)
     try:
         await _own_database(storage, vault, clock)
+        keys = KeyKeeper(settings, storage=storage, vault=vault, clock=clock, process=owner, node=socket.gethostname())
+        await keys.refresh()
+        keys.refuse_missing()
+        storage.on_change = keys.refresh
         storage.start()
         watcher = Watcher(storage, longest_seconds=min(LONGEST_WAIT, settings.exchange_seconds * 0.8))
         carrier = Carrier(
@@ -238,6 +245,7 @@ async def opened_core(
             campaigns=Campaigns(storage=storage, clock=clock),
             box=box,
             audit_key=audit_key,
+            keys=keys,
             sealer=Sealer(storage=storage, key=audit_key, clock=clock, random=random, owner=owner),
             owner=owner,
         )
@@ -250,20 +258,6 @@ def _owner(random: Random) -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{random(4).hex()}"
 
 
-def _opened_box(settings: Settings) -> SoftwareBox:
-    path = settings.firm_security_box_file
-    try:
-        return SoftwareBox.open(
-            path.read_bytes(), sealing_key=read_secret(settings.sealing_key_file, setting="sealing_key_file")
-        )
-    except OSError as error:
-        raise SettingsError(
-            f"firm_security_box_file: cannot read {path}: {error.strerror}; `opendepot init DIR` makes one"
-        ) from None
-    except ContainerError as error:
-        raise SettingsError(f"firm_security_box_file: {path}: {error}") from None
-
-
 async def _own_database(storage: Storage, vault: Vault, clock: Clock) -> None:
     """Start a new database in its first epoch; refuse one that other keys have sealed."""
     fingerprint = vault.fingerprint()
@@ -271,7 +265,7 @@ async def _own_database(storage: Storage, vault: Vault, clock: Clock) -> None:
     server = await storage.execute(
         InitialiseServer(epoch=int(now.timestamp() * 1000), key_fingerprint=fingerprint, at=now)
     )
-    if server.key_fingerprint != fingerprint:
+    if server.key_fingerprint not in vault.fingerprints():
         raise SettingsError(
             "pepper_file, sealing_key_file: these keys are not those that the database was made with; put those back"
         )
@@ -376,6 +370,7 @@ def build_application(
         storage=core.storage,
         signer=_answer_signer(settings, clock),
     )
+    _watch_keys(core, events, metrics)
     metrics.catalogue_age.set_function(lambda: core.storage.age_seconds)
     core.storage.on_blind = lambda: events.warning("catalogue_blind", age_seconds=round(core.storage.age_seconds, 1))
     core.storage.on_seeing = lambda: events.info("catalogue_seen")
@@ -395,7 +390,8 @@ def build_application(
         guesses=guesses,
         admin_soap=SoapApplication((administered,), dispatcher, events=events, metrics=metrics),
         health=Health(
-            {"storage": core.storage.ready, "firm_security_box": _signing(core.box)}, seconds=READINESS_SECONDS
+            {"storage": core.storage.ready, "keys": core.keys.ready, "firm_security_box": _signing(core.box)},
+            seconds=READINESS_SECONDS,
         ),
         metrics=metrics,
         events=events,
@@ -428,6 +424,30 @@ def _answer_signer(settings: Settings, clock: Clock) -> AnswerSigner | None:
         )
     except (OSError, SigningKeyWrong) as error:
         raise SettingsError(f"signing_certificate_file, signing_key_file: {error}") from None
+
+
+def _watch_keys(core: Core, events: EventLog, metrics: Metrics) -> None:
+    """Let it be seen which keys this process has, and which hashes it renews."""
+
+    def told(name: str, fields: Mapping[str, object]) -> None:
+        write = events.info if name in {"keys_taken_up", "keys_in_use"} else events.warning
+        write(name, **fields)
+
+    def renewed(what: str, error: StorageError | None) -> None:
+        metrics.hashes_renewed.labels(what, "renewed" if error is None else "failed").inc()
+        if error is not None:
+            events.warning("hash_not_renewed", what=what, code=error.code, reason=str(error))
+
+    core.keys.on_told = told
+    core.credentials.lookups.on_renewed = core.catalogue.lookups.on_renewed = renewed
+    metrics.keys_missing.set_function(lambda: len(core.keys.missing))
+    for kind in KeyKind:
+        metrics.key_age.labels(kind.value).set_function(partial(_key_age, core.keys, kind))
+
+
+def _key_age(keys: KeyKeeper, kind: KeyKind) -> float:
+    age = keys.age(kind)
+    return float("nan") if age is None else age
 
 
 def _told(name: str, fields: dict[str, object], events: EventLog, metrics: Metrics) -> None:

@@ -33,6 +33,7 @@ MARKS_AT_ONCE = 1_000
 FORGIVING = timedelta(minutes=10)
 """How far behind the clock of another node may be."""
 GUESSES_SECONDS = 0.25
+KEYS_SECONDS = 2.0
 LATE_SECONDS = 60.0
 GRACE_SECONDS = 2.0
 """How long work that is under way may go on when the process ends."""
@@ -49,6 +50,7 @@ async def housekeeping(settings: Settings, core: Core, application: Application)
         works: list[tuple[str, Turn, float]] = [
             ("audit_seal", sealing.turn, SEAL_SECONDS),
             ("guesses", application.guesses.look, GUESSES_SECONDS),
+            ("keys", core.keys.turn, KEYS_SECONDS),
             ("guesses_forgotten", application.guesses.forget, SWEEP_SECONDS),
         ]
         await stack.enter_async_context(application.extensions.opened())

@@ -7,7 +7,7 @@ node to node. Who cannot look for too long is blind, and then nobody is let in b
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -55,7 +55,7 @@ MOST = 10_000
 class RememberingStorage:
     """A `storage.interface.Storage` in front of another one. Belongs to the event loop that opened it.
 
-    `monotonic` gives seconds. `on_blind` is called when it has become blind, `on_seeing` when it sees again.
+    `monotonic` gives seconds. `on_change` is awaited when the number has changed, before that counts as seen. `on_blind` is called when it has become blind, `on_seeing` when it sees again.
     """
 
     def __init__(self, storage: Storage, *, monotonic: Callable[[], float], look_seconds: float = LOOK_SECONDS) -> None:
@@ -70,6 +70,7 @@ class RememberingStorage:
         self._seen_at = monotonic()
         self._blind = False
         self._looking: asyncio.Task[None] | None = None
+        self.on_change: Callable[[], Awaitable[None]] = _nothing
         self.on_blind: Callable[[], None] = lambda: None
         self.on_seeing: Callable[[], None] = lambda: None
 
@@ -124,6 +125,7 @@ class RememberingStorage:
         version = -1 if server is None else server.data_version
         if version != self._version:
             self._begin_anew()
+            await self.on_change()
             self._version = version
         self._seen_at = at
         if self._blind:
@@ -172,6 +174,10 @@ class RememberingStorage:
         self._shops.clear()
         self._identities.clear()
         self._items.clear()
+
+
+async def _nothing() -> None:
+    """Nobody else wants to know of a change."""
 
 
 def _items_only(query: PrepareOrder) -> PrepareOrder:

@@ -11,6 +11,7 @@ erased: with the salt gone, nobody can find out by trying what the digest was ma
 
 import json
 from base64 import b64decode, b64encode
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -47,20 +48,25 @@ def next_link(before: bytes, position: int, digest: bytes) -> bytes:
 
 
 class SealingKey:
-    """Signs heads with an Ed25519 key (RFC 8032) made of a seed of 32 bytes."""
+    """Signs heads with an Ed25519 key (RFC 8032) made of a seed of 32 bytes, or of the seed that holds at the time."""
 
-    def __init__(self, seed: bytes) -> None:
-        self._key = Ed25519PrivateKey.from_private_bytes(seed)
+    def __init__(self, seed: bytes | Callable[[], bytes]) -> None:
+        self._seed = seed
 
     @property
     def public_key(self) -> bytes:
         """The raw public key, 32 bytes."""
-        return self._key.public_key().public_bytes_raw()
+        return self._key().public_key().public_bytes_raw()
 
     def sign(self, head: AuditHead) -> AuditHead:
         """Give the head with this key and its signature."""
-        keyed = replace(head, public_key=self.public_key)
-        return replace(keyed, signature=self._key.sign(_signed_bytes(keyed)))
+        key = self._key()
+        keyed = replace(head, public_key=key.public_key().public_bytes_raw())
+        return replace(keyed, signature=key.sign(_signed_bytes(keyed)))
+
+    def _key(self) -> Ed25519PrivateKey:
+        seed = self._seed if isinstance(self._seed, bytes) else self._seed()
+        return Ed25519PrivateKey.from_private_bytes(seed)
 
 
 def is_signed(head: AuditHead) -> bool:

@@ -6,7 +6,7 @@ elsewhere shows that, too.
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -122,8 +122,13 @@ class _Walk:
             self.broken = True
 
 
-async def verify_audit(storage: Storage, *, public_key: bytes, kept: AuditHead | None = None) -> Verification:
-    """Walk the chain up to the head of now; `public_key` is the server's own, `kept` a head that was kept elsewhere."""
+async def verify_audit(
+    storage: Storage, *, public_key: bytes, earlier: Iterable[bytes] = (), kept: AuditHead | None = None
+) -> Verification:
+    """Walk the chain up to the head of now; `public_key` is the server's own, `kept` a head that was kept elsewhere.
+
+    `earlier`: the public keys of sealing keys that were replaced.
+    """
     head = await storage.query(LoadAuditHead())
     walk = _Walk(kept=kept)
     while walk.position < head.position:
@@ -132,7 +137,7 @@ async def verify_audit(storage: Storage, *, public_key: bytes, kept: AuditHead |
         if not page:
             break
         await asyncio.to_thread(walk.take, page)
-    _judge_head(walk, head, public_key)
+    _judge_head(walk, head, {public_key, *earlier})
     # After the walk: the row that records an erasure is written together with it, so none is missed.
     await _judge_erased(storage, walk)
     for audit_id in await storage.query(FindUnchained(limit=MOST_PROBLEMS)):
@@ -147,17 +152,17 @@ async def verify_audit(storage: Storage, *, public_key: bytes, kept: AuditHead |
     )
 
 
-def _judge_head(walk: _Walk, head: AuditHead, public_key: bytes) -> None:
+def _judge_head(walk: _Walk, head: AuditHead, public_keys: Collection[bytes]) -> None:
     if walk.position != head.position:
         walk.report(Kind.MISSING, f"positions {walk.position + 1} to {head.position} are not in the chain")
     elif walk.link != head.link:
         walk.report(Kind.HEAD, "the chain does not lead to the signed head")
     if head.position and not is_signed(head):
         walk.report(Kind.HEAD, "the signature of the head does not fit")
-    elif head.position and head.public_key != public_key:
+    elif head.position and head.public_key not in public_keys:
         walk.report(Kind.HEAD, "the head was signed with another key than this server's")
     kept = walk.kept
-    if kept is not None and kept.position and kept.public_key != public_key:
+    if kept is not None and kept.position and kept.public_key not in public_keys:
         walk.report(Kind.KEPT_HEAD, "the kept head was signed with another key than this server's")
     if kept is not None and kept.position > head.position:
         walk.report(

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from licensing.audit import Verification, read_head, render_head, verify_audit
+from licensing.audit import SealingKey, Verification, read_head, render_head, verify_audit
 from licensing.errors import AuditHeadInvalid
 from server.cli.common import ConfigOption, JsonOption, print_json, with_config
 from storage.audit import ListAudit, LoadAuditHead
@@ -26,7 +26,13 @@ def verify(
     """Walk the chain and say what is missing, changed or added. Exit code 1 when anything is."""
     kept = None if head is None else read_head(_read(head))
     found = with_config(
-        config, lambda core: verify_audit(core.storage, public_key=core.audit_key.public_key, kept=kept)
+        config,
+        lambda core: verify_audit(
+            core.storage,
+            public_key=core.audit_key.public_key,
+            earlier=[SealingKey(seed).public_key for seed in core.vault.seeds("audit")],
+            kept=kept,
+        ),
     )
     if as_json:
         print_json(
