@@ -161,6 +161,10 @@ class Vault:
         """Give the fingerprint that each sealing key had, or will have, as the oldest one."""
         return frozenset(self._fingerprint(key) for key in self.sealing_keys)
 
+    def has_fingerprint(self, text: str | None) -> bool:
+        """Whether a fingerprint, in hexadecimal, is that of one of these keys."""
+        return text in {found.hex() for found in self.fingerprints()}
+
     def fingerprint_without(self, key_id: bytes) -> bytes:
         """Give the fingerprint that stands once a sealing key is gone. Raises KeyRingInvalid for the only one."""
         return self._fingerprint(self.sealing_keys.without(key_id).keys[0])

@@ -166,7 +166,6 @@ async def opened_core(
     """
     rings = read_rings(settings)
     vault = Vault(pepper=rings[KeyKind.PEPPER], sealing_key=rings[KeyKind.SEALING_KEY], random=random)
-    box, _ = open_box(settings.firm_security_box_file, vault.sealing_keys)
     audit_key = SealingKey(lambda: vault.seed("audit"))
     owner = _owner(random)
     announcer = None
@@ -181,10 +180,9 @@ async def opened_core(
     )
     storage = RememberingStorage(MarkingStorage(opened), monotonic=monotonic)
     try:
-        await _own_database(storage, vault, clock)
         keys = KeyKeeper(settings, storage=storage, vault=vault, clock=clock, process=owner, node=socket.gethostname())
-        await keys.refresh()
-        keys.refuse_missing()
+        await _own_database(storage, vault, keys, clock)
+        box, _ = open_box(settings.firm_security_box_file, vault.sealing_keys)
         storage.on_change = keys.refresh
         storage.start()
         watcher = Watcher(storage, longest_seconds=min(LONGEST_WAIT, settings.exchange_seconds * 0.8))
@@ -258,13 +256,15 @@ def _owner(random: Random) -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{random(4).hex()}"
 
 
-async def _own_database(storage: Storage, vault: Vault, clock: Clock) -> None:
-    """Start a new database in its first epoch; refuse one that other keys have sealed."""
+async def _own_database(storage: Storage, vault: Vault, keys: KeyKeeper, clock: Clock) -> None:
+    """Start a new database in its first epoch; refuse one that other keys have sealed, or one that is missing here."""
     fingerprint = vault.fingerprint()
     now = clock()
     server = await storage.execute(
         InitialiseServer(epoch=int(now.timestamp() * 1000), key_fingerprint=fingerprint, at=now)
     )
+    await keys.refresh()
+    keys.refuse_missing()
     if server.key_fingerprint not in vault.fingerprints():
         raise SettingsError(
             "pepper_file, sealing_key_file: these keys are not those that the database was made with; put those back"

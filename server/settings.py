@@ -695,18 +695,3 @@ def mailbox(value: str) -> Address:
 
 def _is_address(database: str) -> bool:
     return "://" in database
-
-
-def read_secret(path: Path, *, setting: str) -> bytes:
-    """Read a secret of 32 bytes. Raises SettingsError when it is missing, short or open to others."""
-    try:
-        if path.stat().st_mode & 0o077:
-            raise SettingsError(f"{setting}: {path} can be read by others; chmod 600 it")
-        secret = path.read_bytes()
-    except OSError as error:
-        raise SettingsError(
-            f"{setting}: cannot read {path}: {error.strerror}; `opendepot init DIR` makes one"
-        ) from None
-    if len(secret) != 32:
-        raise SettingsError(f"{setting}: {path} must hold exactly 32 bytes")
-    return secret

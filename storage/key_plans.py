@@ -125,7 +125,7 @@ def _renew(command: Renew) -> Plan[int]:
 def _load() -> Plan[KeysView]:
     keys = yield from many("keys", {})
     holders = yield from many("key_holders", {})
-    return KeysView(keys=tuple(map(_key, keys)), holders=tuple(map(_holder, holders)))
+    return KeysView(keys=tuple(map(key_of, keys)), holders=tuple(map(holder_of, holders)))
 
 
 def _walk(query: WalkRenewable) -> Plan[tuple[Found, ...]]:
@@ -153,7 +153,8 @@ def _key_parameters(key: KeyRow) -> rows.Parameters:
     }
 
 
-def _key(row: rows.Row) -> KeyRow:
+def key_of(row: rows.Row) -> KeyRow:
+    """A key from its row."""
     return KeyRow(
         key_id=row["key_id"],
         kind=KeyKind(row["kind"]),
@@ -171,7 +172,8 @@ def _time(value: int | None) -> datetime | None:
     return None if value is None else rows.to_time(value)
 
 
-def _holder(row: rows.Row) -> KeyHolder:
+def holder_of(row: rows.Row) -> KeyHolder:
+    """What a process has at hand, from its row."""
     return KeyHolder(
         process=row["process"],
         node=row["node"],

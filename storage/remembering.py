@@ -55,7 +55,8 @@ MOST = 10_000
 class RememberingStorage:
     """A `storage.interface.Storage` in front of another one. Belongs to the event loop that opened it.
 
-    `monotonic` gives seconds. `on_change` is awaited when the number has changed, before that counts as seen. `on_blind` is called when it has become blind, `on_seeing` when it sees again.
+    `monotonic` gives seconds. `on_change` is awaited when the number has changed, before that counts as seen.
+    `on_blind` is called when it has become blind, `on_seeing` when it sees again.
     """
 
     def __init__(self, storage: Storage, *, monotonic: Callable[[], float], look_seconds: float = LOOK_SECONDS) -> None:

@@ -78,7 +78,7 @@ def restore_(
     if done.aside is not None:
         typer.echo(f"the old database is kept: {done.aside}")
     vault = here.vault()
-    if vault is None or vault.fingerprint().hex() != done.manifest.contents.key_fingerprint:
+    if vault is None or not vault.has_fingerprint(done.manifest.contents.key_fingerprint):
         typer.echo("the keys here are not those of this backup: put back the files under secrets/ that belong to it")
     typer.echo(f"next: {here.command('doctor --deep')}, then {here.command('serve')}")
 
@@ -91,7 +91,7 @@ async def _verified(here: Installation, file: Path) -> tuple[Finding, ...]:
             manifest,
         ):
             vault = here.vault()
-            if vault is not None and vault.fingerprint().hex() != manifest.contents.key_fingerprint:
+            if vault is not None and not vault.has_fingerprint(manifest.contents.key_fingerprint):
                 raise MaintenanceError(
                     "the backup was made with other keys; put back the files under secrets/ that belong to it"
                 )

@@ -12,6 +12,7 @@ from containers import SoftwareBox
 from server.app import utc_now
 from server.cli.common import with_config
 from server.errors import SettingsError
+from server.keys.files import open_box, read_ring
 
 CONFIG = "opendepot.toml"
 VENDOR_CERTIFICATE = "vendor-certificate.pem"
@@ -74,7 +75,7 @@ def initialise(folder: Path) -> list[Path]:
         _write_once(pepper, lambda: secrets.token_bytes(32), made)
         _write_once(sealing_key, lambda: secrets.token_bytes(32), made)
         _write_once(box_file, lambda: _new_box(sealing_key.read_bytes()), made)
-        box = SoftwareBox.open(box_file.read_bytes(), sealing_key=sealing_key.read_bytes())
+        box, _ = open_box(box_file, read_ring(sealing_key, setting="sealing_key_file"))
         _write_once(folder / VENDOR_CERTIFICATE, lambda: box.root_certificate_pem, made)
         _write_once(config, TEMPLATE.encode, made)
     except OSError as error:

@@ -27,6 +27,7 @@ from server.cli import (
     ipfilter_looking,
     items,
     journal,
+    keys,
     mail,
     migrate,
     moves,
@@ -64,6 +65,7 @@ app.add_typer(tickets.app, name="ticket")
 app.add_typer(audit.app, name="audit")
 app.add_typer(containers.approvals, name="approval")
 app.add_typer(journal.app, name="journal")
+app.add_typer(keys.app, name="keys")
 app.add_typer(outbox.app, name="outbox")
 app.add_typer(extensions.app, name="extension")
 app.add_typer(ozomm.app, name="ozomm")

@@ -8,6 +8,7 @@ from pathlib import Path
 from containers import load_trust
 from server.operating.installation import Installation, installation_findings
 from server.operating.invariants import check_invariants
+from server.operating.keys import unopened_finding
 from server.operating.report import Finding, Report, problem
 from server.operating.running import database_findings, running_findings
 from server.operating.scene import Progress
@@ -40,7 +41,7 @@ async def inspect(
         findings.append(finding)  # noqa: PERF401 - as above
     readable = {"database", "schema"} <= {finding.check for finding in findings if finding.level.value == "ok"}
     if deep and readable:
-        findings += await _deep(here, progress)
+        findings += [await unopened_finding(here), *await _deep(here, progress)]
     return Report(version=version, deep=deep, findings=tuple(findings))
 
 

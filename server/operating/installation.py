@@ -9,13 +9,15 @@ from pathlib import Path
 
 from cryptography import x509
 
-from containers import ContainerError, SoftwareBox
+from containers import SoftwareBox
 from licensing.vault import Vault
 from server.errors import SettingsError
+from server.keys.files import open_box, read_rings
 from server.operating.report import Finding, Level, ok, problem, warning
-from server.settings import Settings, read_secret
+from server.settings import Settings
 from server.tls import tls_context
 from storage import sqlite_path
+from storage.keys import KeyKind
 from storage.maintenance.links import is_postgres
 
 CERTIFICATE_DAYS = 30
@@ -58,26 +60,24 @@ class Installation:
     def vault(self) -> Vault | None:
         """The keys; None where they cannot be read, which the check of the keys tells."""
         try:
-            pepper = read_secret(self.settings.pepper_file, setting="pepper_file")
-            sealing_key = read_secret(self.settings.sealing_key_file, setting="sealing_key_file")
+            rings = read_rings(self.settings)
         except SettingsError:
             return None
-        return Vault(pepper=pepper, sealing_key=sealing_key, random=_no_random)
+        return Vault(pepper=rings[KeyKind.PEPPER], sealing_key=rings[KeyKind.SEALING_KEY], random=_no_random)
 
     def box(self) -> SoftwareBox | None:
         """The Firm Security Box; None where it cannot be opened, which the check of the keys tells."""
         try:
-            sealing_key = read_secret(self.settings.sealing_key_file, setting="sealing_key_file")
-            return SoftwareBox.open(self.settings.firm_security_box_file.read_bytes(), sealing_key=sealing_key)
-        except (SettingsError, ContainerError, OSError):
+            ring = read_rings(self.settings)[KeyKind.SEALING_KEY]
+            return open_box(self.settings.firm_security_box_file, ring)[0]
+        except SettingsError:
             return None
 
 
 def installation_findings(here: Installation) -> Iterator[Finding]:
     """Look at everything that needs no database."""
     yield from _config(here)
-    yield from _secrets(here)
-    yield _keys(here)
+    yield from secret_findings(here)
     yield from _database_files(here)
     yield from _certificates(here)
     yield from _room(here)
@@ -93,7 +93,8 @@ def _config(here: Installation) -> Iterator[Finding]:
         yield ok("settings", f"{here.config} is valid")
 
 
-def _secrets(here: Installation) -> Iterator[Finding]:
+def secret_findings(here: Installation) -> Iterator[Finding]:
+    """Look at the files of keys: there, for their owner only, and fitting together."""
     for setting, path in here.secrets:
         if not path.exists():
             mend = (
@@ -106,15 +107,15 @@ def _secrets(here: Installation) -> Iterator[Finding]:
             yield problem(setting, f"others can put another file in place of {path}", mend=f"chmod 700 {path.parent}")
         else:
             yield ok(setting, f"{path} is there, for its owner only")
+    yield _keys(here)
 
 
 def _keys(here: Installation) -> Finding:
     mend = "put back the three files under secrets/ that belong together, from where you keep your keys"
     try:
-        read_secret(here.settings.pepper_file, setting="pepper_file")
-        sealing_key = read_secret(here.settings.sealing_key_file, setting="sealing_key_file")
-        SoftwareBox.open(here.settings.firm_security_box_file.read_bytes(), sealing_key=sealing_key)
-    except (SettingsError, ContainerError, OSError) as error:
+        ring = read_rings(here.settings)[KeyKind.SEALING_KEY]
+        open_box(here.settings.firm_security_box_file, ring)
+    except SettingsError as error:
         return problem("keys", f"the keys cannot be used: {error}", mend=mend)
     return ok("keys", "pepper, sealing key and Firm Security Box can be used and fit together")
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import aiohttp
 
 from server.operating.installation import Installation
+from server.operating.keys import key_findings
 from server.operating.report import Finding, Level, ok, problem
 from storage.errors import ImportUnfinished, SchemaTooNew, StorageError
 from storage.maintenance.links import Link, open_link
@@ -58,6 +59,8 @@ async def _looked_into(here: Installation, link: Link) -> AsyncIterator[Finding]
         return
     yield ok("schema", f"the schema is at migration {state.applied[-1].number}")
     yield await _fingerprint(here, link)
+    async for finding in key_findings(here, link):
+        yield finding
     yield await _durability(here, link)
     yield await _clock(here, link)
 
@@ -69,7 +72,7 @@ async def _fingerprint(here: Installation, link: Link) -> Finding:
         return problem("key_fingerprint", "the server has no epoch yet", mend=here.command("serve"))
     if vault is None:
         return Finding(check="key_fingerprint", level=Level.NOT_APPLICABLE, message="the keys cannot be read")
-    if vault.fingerprint() != fingerprint:
+    if fingerprint not in vault.fingerprints():
         mend = "put back the files under secrets/ that this database was made with, or name the database of these keys"
         return problem("key_fingerprint", "the database was made with other keys", mend=mend)
     return ok("key_fingerprint", "the keys are those that the database was made with")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from server.errors import SettingsError
-from server.settings import Settings, load_settings, read_secret
+from server.settings import Settings, load_settings
 
 
 def written(tmp_path: Path, text: str) -> Path:
@@ -68,21 +68,6 @@ def test_urls_are_kept_without_their_last_slash_and_none_is_none() -> None:
 def test_limits_of_xml_are_those_of_the_settings() -> None:
     limits = Settings(max_body_bytes=2048, max_depth=9).xml_limits
     assert (limits.max_bytes, limits.depth) == (2048, 9)
-
-
-def test_secrets_must_be_there_private_and_whole(tmp_path: Path) -> None:
-    path = tmp_path / "pepper"
-    with pytest.raises(SettingsError, match="pepper_file: cannot read"):
-        read_secret(path, setting="pepper_file")
-    path.write_bytes(bytes(31))
-    path.chmod(0o644)
-    with pytest.raises(SettingsError, match="chmod 600"):
-        read_secret(path, setting="pepper_file")
-    path.chmod(0o600)
-    with pytest.raises(SettingsError, match="exactly 32"):
-        read_secret(path, setting="pepper_file")
-    path.write_bytes(bytes(range(32)))
-    assert read_secret(path, setting="pepper_file") == bytes(range(32))
 
 
 def test_the_address_of_a_database_is_kept_whole_and_is_no_path(tmp_path: Path) -> None:
