@@ -33,7 +33,7 @@ MARKS_AT_ONCE = 1_000
 FORGIVING = timedelta(minutes=10)
 """How far behind the clock of another node may be."""
 GUESSES_SECONDS = 0.25
-KEYS_SECONDS = 2.0
+KEYS_SECONDS = 0.5
 LATE_SECONDS = 60.0
 GRACE_SECONDS = 2.0
 """How long work that is under way may go on when the process ends."""

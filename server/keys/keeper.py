@@ -68,6 +68,8 @@ class KeyKeeper:
         self._node = node
         self._reported: tuple[object, ...] = ()
         self._reported_at: datetime | None = None
+        self._box_seen: tuple[int, tuple[str, ...]] = (0, ())
+        self._box_sealed_with = ""
         self._told: set[tuple[str, str]] = set()
         self.view = KeysView(keys=(), holders=())
         self.missing: tuple[KeyRow, ...] = ()
@@ -174,10 +176,16 @@ class KeyKeeper:
             self.on_told("keys_in_use", {"pepper": after[0].name, "sealing_key": after[1].name})
 
     def _box_key(self) -> str:
+        """Give the key that the file of the Firm Security Box is sealed with, looked at when the file has changed."""
+        path, ring = self._settings.firm_security_box_file, self._vault.sealing_keys
         try:
-            return open_box(self._settings.firm_security_box_file, self._vault.sealing_keys)[1].name
-        except SettingsError:
+            seen = (path.stat().st_mtime_ns, ring.names)
+            if seen != self._box_seen:
+                self._box_sealed_with = open_box(path, ring)[1].name
+                self._box_seen = seen
+        except (OSError, SettingsError):
             return ""  # `opendepot keys check` tells of it; the box of this process is open
+        return self._box_sealed_with
 
 
 def _joined(old: KeyRing, new: KeyRing) -> KeyRing:
