@@ -1,11 +1,12 @@
 """Makes the page of a service from its contract and the table of faults."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from jinja2 import Environment, StrictUndefined
 from lxml import etree
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from server.pages.samples import Samples
 from server.pages.scripts import COPY, SEND
@@ -18,6 +19,7 @@ from soap.names import WSDL
 from soap.schema import ComplexType, Field
 
 Fields = tuple[tuple[str, str], ...]
+_QUOTED = re.compile(r"`([^`]+)`")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,7 +99,13 @@ def _documentation(document: etree._Element) -> str:
 def _by_element(faults: Mapping[str, FaultKind]) -> list[tuple[str, list[dict[str, str]]]]:
     found: dict[str, list[dict[str, str]]] = {}
     for code, kind in sorted(faults.items()):
-        row = {"code": code, "meaning": kind.meaning, "mend": kind.mend, "retry": "Later" if kind.retry else "Never"}
+        mend = _QUOTED.sub(r"<code>\1</code>", str(escape(kind.mend)))
+        row = {
+            "code": code,
+            "meaning": kind.meaning,
+            "mend": Markup(mend),  # noqa: S704  escaped above
+            "retry": "Later" if kind.retry else "Never",
+        }
         found.setdefault(kind.element, []).append(row)
     return sorted(found.items())
 

@@ -37,7 +37,7 @@ summary { cursor: pointer; min-height: 2.75rem; padding: .6rem .25rem; }
 article > details > summary { padding: .75rem 1rem; } article > details > div { padding: 0 1rem 1rem; }
 summary span { display: block; margin: .15rem 0 0; }
 pre { background: var(--band); border: 1px solid var(--line); border-radius: 6px; padding: .75rem; overflow: auto;
-  max-height: 26rem; margin: .4rem 0; }
+  max-height: 26rem; margin: .4rem 0; } output { white-space: pre-wrap; overflow-wrap: anywhere; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: .4rem .6rem; border-bottom: 1px solid var(--line); }
 thead th { background: var(--band); white-space: nowrap; } tbody th { font-weight: 400; }
@@ -47,7 +47,7 @@ textarea, input { width: 100%; min-height: 2.75rem; color: inherit; background: 
 button.copy { margin: .25rem 0; color: var(--mark); background: none; border: 1px solid var(--line); }
 @media (min-width: 40.01rem) {
   tbody th code { overflow-wrap: normal; } .once { white-space: nowrap; } .type { min-width: 14rem; }
-  td:last-child { min-width: 14rem; }
+  .meaning { min-width: 14rem; }
 }
 @media (max-width: 40rem) {
   thead { position: absolute; clip-path: inset(50%); width: 1px; height: 1px; overflow: hidden; }

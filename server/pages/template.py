@@ -33,7 +33,7 @@ This contract is a draft until release 1.0.</p>
 <tr><th scope="row"><code>{{ row.path }}</code></th>
 <td class="once" data-label="how often">{{ row.often }}</td>
 <td class="type" data-label="type"><code>{{ row.type }}</code> {{ row.limits }}</td>
-<td>{{ row.documentation }}</td></tr>
+<td class="meaning">{{ row.documentation }}</td></tr>
 {% endfor %}
 </tbody></table>{% else %}<p>It has no elements.</p>{% endif %}
 {% endfor %}
