@@ -18,10 +18,11 @@ CHOSEN: Mapping[str, frozenset[str]] = {
     "GetOrder": frozenset({"orderNumber"}),
     "GetLicenseUpdates": frozenset({"ticket", "limit"}),
     "CreateOrder": frozenset({"orderNumber"}),
+    "CancelOrder": frozenset({"orderNumber"}),
 }
 """Optional elements that a request is of little use without."""
 
-_TEXTS: Mapping[str, str] = {
+_TEXTS = {
     "transactionId": "2026-000117",
     "orderNumber": "A-1001",
     "itemNumber": "EDITOR",
@@ -30,6 +31,8 @@ _TEXTS: Mapping[str, str] = {
     "address": "192.0.2.7",
     "reason": "ordered twice",
 }
+_OWN: Mapping[str, Mapping[str, str]] = {"CreateOrders": {"transactionId": "2026-000118"}}
+"""Texts of one operation: CreateOrder and CreateOrders share their transactionIds."""
 _BUILT_IN: Mapping[str, Simple] = {
     "int": 1,
     "long": 6000010,
@@ -53,7 +56,8 @@ class Samples:
 
     def values(self, operation: Operation) -> dict[str, Value]:
         """Give the request of an operation as nested values."""
-        return self._complex(operation.request, CHOSEN.get(operation.name, frozenset()))
+        texts = {**_TEXTS, **_OWN.get(operation.name, {})}
+        return self._complex(operation.request, texts, CHOSEN.get(operation.name, frozenset()))
 
     def body(self, operation: Operation) -> str:
         """Give the child of the Body."""
@@ -68,21 +72,22 @@ class Samples:
             "  </soap:Body>\n</soap:Envelope>"
         )
 
-    def _complex(self, type_: ComplexType, chosen: frozenset[str] = frozenset()) -> dict[str, Value]:
+    def _complex(
+        self, type_: ComplexType, texts: Mapping[str, str], chosen: frozenset[str] = frozenset()
+    ) -> dict[str, Value]:
         wanted = [field for field in type_.fields if not field.optional or field.name in chosen]
-        return {field.name: [self._one(field)] if field.many else self._one(field) for field in wanted}
+        return {field.name: [self._one(field, texts)] if field.many else self._one(field, texts) for field in wanted}
 
-    def _one(self, field: Field) -> One:
+    def _one(self, field: Field, texts: Mapping[str, str]) -> One:
         if isinstance(field.type, ComplexType):
-            return self._complex(field.type)
-        return self._simple(field, field.type)
+            return self._complex(field.type, texts)
+        return self._simple(field.type, texts.get(field.name, field.name))
 
-    def _simple(self, field: Field, type_: SimpleType) -> Simple:
+    def _simple(self, type_: SimpleType, text: str) -> Simple:
         facets = self._facets.get(type_.name, {})
         if "enumeration" in facets:
             return facets["enumeration"]
         if type_.built_in == "string":
-            text = _TEXTS.get(field.name, field.name)
             least, most = int(facets.get("minLength", 0)), int(facets.get("maxLength", 10**6))
             return text.ljust(least, "0")[:most]
         if type_.built_in == "int":
