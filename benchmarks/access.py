@@ -1,9 +1,15 @@
 """The benchmark `access`: what a decision by IP rules costs, beside pytricia's look-up, at 10 and at 100,000 networks.
 
-Both are asked for the same addresses in the same order, as text, in one process without a network. A server meets the
-same clients all the time, so `decide_us` is for addresses that were seen before. `fresh_us` is for addresses that were
-not, in networks that were not: the work of deciding, without what is remembered. Python's collector of garbage waits
-meanwhile, for both sides.
+Both are asked for the same addresses in the same order, as text, in one process without a network.
+
+- `decide_us`: addresses that were seen before, since a server meets the same clients all the time.
+- `fresh_us`: addresses that were not, of 1,000 networks that clients are in: the work of deciding, nothing remembered.
+- `stranger_us`: addresses that were not, each of a network that nobody came from yet. At 100,000 networks this is what
+  the memory of the machine costs, more than the work; how pytricia's look-up grows by it stands beside
+  (`ratio_growth_stranger`, `ratio_growth_stranger_pytricia`).
+
+Each is timed at 10 networks too (`..._10_us`), where no network is a stranger for long. Python's collector of garbage
+waits meanwhile, for both sides.
 
 `call_..._us` is what a call costs without and with a WS-Security header block (`benchmarks.proofs`).
 """
@@ -36,6 +42,7 @@ from ipfilters import (
 
 FEW, MANY = 10, 100_000
 CLIENTS = 1000
+FRESH = 20_000
 SEED = 1
 
 Asked = TypeVar("Asked")
@@ -49,7 +56,8 @@ def run(options: Options) -> Record:
     rules = {count: networks_of(count) for count in (FEW, MANY)}
     clients = {count: addresses_of(rules[count], CLIENTS) for count in rules}
     # Ten networks of 256 addresses have too few that were never seen.
-    wide = {FEW: networks_of(FEW, length=16), MANY: rules[MANY]}
+    wide = networks_of(FEW, length=16)
+    used = networks_of(CLIENTS, among=rules[MANY])
     snapshots = {count: compile_rules(rules[count], version=1, compiled_at=_NOW) for count in rules}
     trees = {count: _tree(pytricia, rules[count]) for count in rules}
     proxies = TrustedProxies.read(["10.0.0.0/8"])
@@ -69,20 +77,29 @@ def run(options: Options) -> Record:
         started = time.process_time()
         fresh = compile_rules(rules[MANY], version=1, compiled_at=_NOW)
         took["compile_s"] = time.process_time() - started
-        for count, name in ((FEW, "_10_us"), (MANY, "_us")):
-            strangers = addresses_of(wide[count], MANY // 5, seed=SEED + number)
-            tree = _tree(pytricia, wide[count])
-            compiled = compile_rules(wide[count], version=1, compiled_at=_NOW) if count == FEW else fresh
-            took[f"pytricia_fresh{name}"] = _once(_look_up_all, tree, strangers) / len(strangers) * 1e6
-            took[f"fresh{name}"] = _once(decide_all, compiled, strangers) / len(strangers) * 1e6
+        few = compile_rules(wide, version=1, compiled_at=_NOW)
+        seed = SEED + number
+        for name, compiled, tree, strangers in (
+            ("fresh_10_us", few, _tree(pytricia, wide), addresses_of(wide, FRESH, seed=seed)),
+            # The strangers come first: none of their networks has been asked for.
+            ("stranger_us", fresh, trees[MANY], addresses_of(rules[MANY], FRESH, seed=seed)),
+            ("fresh_us", fresh, trees[MANY], addresses_of(used, FRESH, seed=seed)),
+        ):
+            took[f"pytricia_{name}"] = _once(_look_up_all, tree, strangers) / len(strangers) * 1e6
+            took[name] = _once(decide_all, compiled, strangers) / len(strangers) * 1e6
         took.update(proof_costs(seconds=0.05 * options.seconds))
         runs.append(took)
     return _record(runs)
 
 
-def networks_of(count: int, *, length: int = 24) -> RuleSet:
-    """Give so many allows of different networks of IPv4 with this prefix length, the same for each call."""
+def networks_of(count: int, *, length: int = 24, among: RuleSet | None = None) -> RuleSet:
+    """Give so many allows of different networks of IPv4 with this prefix length, the same for each call.
+
+    `among` are rules to choose from.
+    """
     dice = random.Random(SEED)
+    if among is not None:
+        return RuleSet(rules=tuple(dice.sample(among.rules, count)))
     source = FileSource(file="benchmark", line=1)
     return RuleSet(
         rules=tuple(
@@ -99,13 +116,18 @@ def networks_of(count: int, *, length: int = 24) -> RuleSet:
 
 
 def addresses_of(rules: RuleSet, count: int, *, seed: int = SEED) -> list[str]:
-    """Give addresses of the networks of rules, one for each network while there are enough."""
+    """Give different addresses of the networks of rules, evenly: one of each network while there are enough."""
     dice = random.Random(seed)
     networks = [rule.network for rule in rules.rules]
-    chosen = dice.sample(networks, count) if count <= len(networks) else dice.choices(networks, k=count)
-    return [
-        str(IPv4Address(int(network.network_address) + dice.randrange(network.num_addresses))) for network in chosen
+    each = -(-count // len(networks))
+    chosen = dice.sample(networks, min(count, len(networks)))
+    addresses = [
+        str(IPv4Address(int(network.network_address) + number))
+        for network in chosen
+        for number in dice.sample(range(network.num_addresses), each)
     ]
+    dice.shuffle(addresses)
+    return addresses[:count]
 
 
 def decide_all(snapshot: Snapshot, addresses: Sequence[str]) -> int:
@@ -170,8 +192,11 @@ def _record(runs: list[dict[str, str | float]]) -> Record:
     figures["ratio_pytricia_10"] = figure_of(ratio("decide_10_us", "pytricia_10_us"))
     figures["ratio_pytricia_fresh"] = figure_of(ratio("fresh_us", "pytricia_fresh_us"))
     figures["ratio_pytricia_fresh_10"] = figure_of(ratio("fresh_10_us", "pytricia_fresh_10_us"))
+    figures["ratio_pytricia_stranger"] = figure_of(ratio("stranger_us", "pytricia_stranger_us"))
     figures["ratio_growth"] = figure_of(ratio("decide_us", "decide_10_us"))
     figures["ratio_growth_fresh"] = figure_of(ratio("fresh_us", "fresh_10_us"))
+    figures["ratio_growth_stranger"] = figure_of(ratio("stranger_us", "fresh_10_us"))
+    figures["ratio_growth_stranger_pytricia"] = figure_of(ratio("pytricia_stranger_us", "pytricia_fresh_10_us"))
     for kind in ("digest", "signed", "rsa"):
         figures[f"ratio_call_{kind}"] = figure_of(ratio(f"call_{kind}_us", "call_bare_us"))
     return Record(

@@ -1,8 +1,10 @@
 """Addresses and networks from text, each in exactly one way: a form that two programs read differently is refused."""
 
 import re
+import socket
 import unicodedata
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from socket import inet_pton
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -10,11 +12,11 @@ Network = IPv4Network | IPv6Network
 IPV4_MAPPED = IPv6Network("::ffff:0:0/96")
 """IPv4 inside IPv6 as sockets give it (RFC 4291, section 2.5.5.2). Addresses of it are read as IPv4."""
 
-_MAPPED = 0xFFFF
-"""What stands before the last 32 bits of an IPv4-mapped address."""
+_MAPPED = bytes(10) + b"\xff\xff"
+"""What stands before the last four bytes of an IPv4-mapped address."""
 
-_FIRST, _SECOND, _THIRD, _FOURTH = ({str(number): number << shift for number in range(256)} for shift in (24, 16, 8, 0))
-"""Every number of an IPv4 address in the only way it is written, so a look-up reads and refuses in one."""
+# As numbers: a member of an enumeration would be converted at each call.
+_FOUR, _SIX = int(socket.AF_INET), int(socket.AF_INET6)
 
 _PREFIX = re.compile(r"0|[1-9][0-9]{0,2}")
 _LEADING_ZEROS = re.compile(r"(?<![0-9A-Fa-f.])0+(?=[0-9]+\.)|(?<=\.)0+(?=[0-9])")
@@ -39,20 +41,19 @@ def parse_address(text: str) -> Address:
     6to4 (2002::/16) and NAT64 (64:ff9b::/96) stay the IPv6 addresses that they are. Raises AddressRefused, also for
     short forms (`10.1`), leading zeros (`010.0.0.1`) and digits that are not ASCII.
     """
-    version, number = read_number(text)
-    return IPv4Address(number) if version == 4 else IPv6Address(number)
+    return ip_address(read_bytes(text))
 
 
-def read_number(text: str) -> tuple[int, int]:
-    """Give version and number of the address that `parse_address` would give, several times faster for IPv4."""
+def read_bytes(text: str) -> bytes:
+    """Give the bytes of the address that `parse_address` would give, many times faster: 4 for IPv4, 16 for IPv6."""
     try:
         if ":" not in text:
-            first, second, third, fourth = text.split(".")
-            return 4, _FIRST[first] | _SECOND[second] | _THIRD[third] | _FOURTH[fourth]
-        number = int(IPv6Address(text))
-    except (ValueError, KeyError):
+            return inet_pton(_FOUR, text)
+        # A zone is judged by the standard library.
+        packed = IPv6Address(text).packed if "%" in text else inet_pton(_SIX, text)
+    except (ValueError, OSError):
         raise AddressRefused(f"{text!r} is no IP address; write one like 192.0.2.7 or 2001:db8::7") from None
-    return (4, number & 0xFFFFFFFF) if number >> 32 == _MAPPED else (6, number)
+    return packed[12:] if packed.startswith(_MAPPED) else packed
 
 
 def parse_network(text: str) -> Network:

@@ -3,9 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address
 
-from ipfilters.addresses import AddressRefused, Network, parse_network, read_number, unmapped
+from ipfilters.addresses import AddressRefused, Network, parse_address, parse_network, unmapped
 from ipfilters.forwarded import ClientRefused, Forwarding, garbage, read_from_right
 from ipfilters.tables import Table
 
@@ -49,10 +48,9 @@ class TrustedProxies:
         return cls(parse_network(text) for text in texts)
 
     def _judge(self, text: str) -> _Hop:
-        version, number = read_number(text)
-        if version == 4:
-            return _Hop(address=str(IPv4Address(number)), trusted=self._four.find(number) is not None)
-        return _Hop(address=str(IPv6Address(number)), trusted=self._six.find(number) is not None)
+        address = parse_address(text)
+        table = self._four if address.version == 4 else self._six
+        return _Hop(address=str(address), trusted=table.find(int(address)) is not None)
 
 
 def find_client(

@@ -7,13 +7,21 @@ from functools import partial
 from itertools import chain
 from typing import TypeVar
 
-from ipfilters.deciding import by_level
+from ipfilters.addresses import read_bytes
+from ipfilters.deciding import Decision, by_level
+from ipfilters.lookups import Lookup, lookup_of
 from ipfilters.rules import Effect, Endpoint, Rule, RuleSet
-from ipfilters.tables import Span, Table, in_order, span_of
-from ipfilters.verdicts import Finder, Judge, PairedVerdicts, Verdicts, verdicts_of
+from ipfilters.tables import Cell, Span, Table, in_order, span_of
+from ipfilters.verdicts import Changing, Finder, Judge, PairedVerdicts, Ruling
 
 Key = TypeVar("Key")
 Place = tuple[Endpoint | None, str | None]
+
+REMEMBERED = 65_536
+"""So many decisions are remembered in all; a new one costs a few times as much."""
+
+_FEWEST = 16
+"""So many are remembered for each shop at least: its servers have a few addresses."""
 
 _BITS = {4: 32, 6: 128}
 
@@ -29,16 +37,33 @@ class Side:
 class View:
     """What applies at one endpoint to one shop.
 
-    `four` and `six` find what is decided, `default` is what holds where no rule decides.
+    `four` and `six` find what stands for an address by its bytes. `most` is how many decisions are remembered.
     """
 
-    __slots__ = ("_tables", "default", "four", "six")
+    __slots__ = ("_most", "_remembered", "_tables", "four", "six")
 
-    def __init__(self, *, four: Side, six: Side, default: bool) -> None:
-        self.four = four.finder
-        self.six = six.finder
-        self.default = default
+    def __init__(self, *, four: Side, six: Side, most: int) -> None:
+        self.four = four.finder.find
+        self.six = six.finder.find
         self._tables = {4: four.tables, 6: six.tables}
+        self._most = most
+        # What holds for ever: what changes when a rule expires is looked up each time.
+        self._remembered: dict[str, Decision] = {}
+
+    def decide(self, address: str, now: datetime) -> Decision:
+        """Decide whether an address may connect; `now` is aware. Raises AddressRefused."""
+        remembered = self._remembered
+        decision = remembered.get(address)
+        if decision is not None:
+            return decision
+        packed = read_bytes(address)
+        found = self.four(packed) if len(packed) == 4 else self.six(packed)
+        if isinstance(found, Changing):
+            return found.at(now)
+        if len(remembered) >= self._most:
+            remembered.clear()
+        remembered[address] = found
+        return found
 
     def matching(self, version: int, number: int) -> list[Rule]:
         """Give every rule around an address, sorted as `deciding.judge` needs them."""
@@ -79,10 +104,12 @@ class Views:
     def __init__(self, rule_set: RuleSet, *, now: datetime) -> None:
         self._judge = Judge(now=now)
         self._tables: dict[tuple[int, Layers], Table[Rule]] = {}
-        self._verdicts: dict[tuple[int, Layers, bool], Verdicts] = {}
+        self._cells: dict[tuple[int, Layers], Lookup[Cell[Rule] | None]] = {}
+        self._decisions: dict[tuple[int, Layers, bool], Lookup[Ruling]] = {}
         self._sides: dict[tuple[int, Groups, bool], Side] = {}
         layers, any_shop = _layers(rule_set.rules)
         shops = sorted({shop for _, shop in layers if shop is not None})
+        self._most = max(_FEWEST, REMEMBERED // (len(Endpoint) * (2 + len(shops))))
         self.places: dict[tuple[Endpoint, str | None], View] = {}
         self.early: dict[Endpoint, View] = {}
         for endpoint in Endpoint:
@@ -96,7 +123,7 @@ class Views:
 
     def _view(self, groups: Groups, default: bool) -> View:  # noqa: FBT001
         four, six = (self._side(version, groups, default) for version in (4, 6))
-        return View(four=four, six=six, default=default)
+        return View(four=four, six=six, most=self._most)
 
     def _side(self, version: int, groups: Groups, default: bool) -> Side:  # noqa: FBT001
         filled = tuple(group for group in groups if any(layer.spans(version) for layer in group))
@@ -116,16 +143,26 @@ class Views:
             return self._decided(version, groups, default)
         return PairedVerdicts(
             self._side(version, groups[:-1], default).finder,
-            self._decided(version, groups[-1:], default),
+            [self._found(version, group) for group in groups[:-1]],
+            self._found(version, groups[-1]),
             partial(self._judge.together, default=default),
         )
 
-    def _decided(self, version: int, groups: Groups, default: bool) -> Verdicts:  # noqa: FBT001
+    def _decided(self, version: int, groups: Groups, default: bool) -> Lookup[Ruling]:  # noqa: FBT001
         layers = tuple(chain.from_iterable(groups))
-        found = self._verdicts.get((version, layers, default))
+        found = self._decisions.get((version, layers, default))
         if found is None:
-            table, judge = self._table(version, layers), partial(self._judge.judge, default=default)
-            found = self._verdicts[version, layers, default] = verdicts_of(table, judge, bits=_BITS[version])
+            cells = self._table(version, layers).cells
+            # A wide cell comes back between those that are inside it.
+            decided = {cell: self._judge.judge(cell, default=default) for cell in dict.fromkeys(cells)}
+            found = self._found(version, layers).carrying([decided[cell] for cell in cells])
+            self._decisions[version, layers, default] = found
+        return found
+
+    def _found(self, version: int, layers: Layers) -> Lookup[Cell[Rule] | None]:
+        found = self._cells.get((version, layers))
+        if found is None:
+            found = self._cells[version, layers] = lookup_of(self._table(version, layers), bits=_BITS[version])
         return found
 
     def _table(self, version: int, layers: Layers) -> Table[Rule]:

@@ -1,8 +1,10 @@
 """The compiled form: what is remembered never changes an answer, and it is fast whatever the rules are."""
 
 import threading
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from ipaddress import IPv4Network, ip_network
+from typing import Any
 
 import pytest
 from ipfilters_oracle import NOW, allow, deny, exceptable
@@ -23,10 +25,17 @@ from ipfilters import (
     Scope,
     Snapshot,
     compile_rules,
+    deciding,
+    lookups,
     verdicts,
+    views,
 )
 
 SALES = Endpoint.SALES
+
+
+def finder_of(made: Snapshot, shop: str | None) -> object:
+    return getattr(made.view(SALES, shop).four, "__self__", None)
 
 
 def compiled(*rules: Rule, **defaults: bool) -> Snapshot:
@@ -47,9 +56,10 @@ def test_no_address_no_decision() -> None:
             compiled().refused_early(text, endpoint=SALES, now=NOW)
 
 
-def test_a_naive_now_is_refused() -> None:
+def test_a_naive_now_is_refused_where_it_counts() -> None:
+    made = compiled(allow("10.0.0.0/8", expires_at=NOW))
     with pytest.raises(ValueError, match="now needs an offset"):
-        compiled().decide("10.0.0.1", endpoint=SALES, now=datetime(2026, 1, 1))  # noqa: DTZ001
+        made.decide("10.0.0.1", endpoint=SALES, now=datetime(2026, 1, 1))  # noqa: DTZ001
 
 
 def test_what_was_decided_is_remembered_by_address_endpoint_and_shop() -> None:
@@ -90,27 +100,41 @@ def test_time_passes_forwards_and_backwards_over_what_is_remembered() -> None:
         assert made.decide("10.1.0.1", endpoint=SALES, now=now).allowed is allowed
 
 
-def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verdicts, "_REMEMBERED", 8)
-    made = compiled(*(allow(f"10.0.{number}.0/24", expires_at=NOW + timedelta(hours=1)) for number in range(20)))
+def test_memory_is_bounded_in_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Four endpoints: callers of no shop, of the one shop that has rules, and those whose shop is not known yet.
+    monkeypatch.setattr(views, "REMEMBERED", 17 * 12)
+    made = compiled(allow("10.0.0.0/8", shop="acme"))
+    for shop in (None, "acme"):
+        sizes = set()
+        for number in [*range(40), *range(40)]:
+            assert made.decide(f"10.0.{number}.1", endpoint=SALES, shop=shop, now=NOW).allowed is (shop is not None)
+            sizes.add(len(made.view(SALES, shop)._remembered))
+        assert (min(sizes), max(sizes)) == (1, 17)
     for _ in range(2):
-        for number in range(20):
-            assert made.decide(f"10.0.{number}.1", endpoint=SALES, now=NOW).allowed
-            assert not made.decide(f"10.1.{number}.1", endpoint=SALES, now=NOW).allowed
-            assert not made.decide(f"10.0.{number}.1", endpoint=SALES, now=NOW + timedelta(hours=1)).allowed
-            assert 1 <= len(made._remembered) <= 8
-            assert 1 <= len(made._later) <= 8
-    sizes = set()
-    for number in range(16):
-        made.decide(f"10.2.{number}.1", endpoint=SALES, now=NOW)
-        sizes.add(len(made._remembered))
-    assert max(sizes) == 8
+        for number in range(40):
+            assert made.refused_early(f"10.0.{number}.1", endpoint=SALES, now=NOW) is None
+            assert 1 <= len(made._early[SALES]._remembered) <= 17
+
+
+def test_with_very_many_shops_the_servers_of_each_are_remembered() -> None:
+    made = compiled(*(allow("10.0.0.0/8", shop=f"shop {number}") for number in range(1100)))
+    for number in range(40):
+        assert made.decide(f"10.0.{number}.1", endpoint=SALES, shop="shop 7", now=NOW).allowed
+        assert len(made.view(SALES, "shop 7")._remembered) == number % 16 + 1
+
+
+def test_what_changes_when_a_rule_expires_is_not_remembered_by_address() -> None:
+    made = compiled(allow("10.0.0.0/8", expires_at=NOW + timedelta(hours=1)))
+    assert made.decide("10.0.0.1", endpoint=SALES, now=NOW).allowed
+    assert not made.view(SALES, None)._remembered
+    again = made.decide("10.0.0.1", endpoint=SALES, now=NOW)
+    assert again is made.decide("10.0.0.2", endpoint=SALES, now=NOW)
 
 
 def test_what_a_shop_and_everybody_decide_together_is_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verdicts, "_REMEMBERED", 8)
     made = compiled(allow("10.0.0.0/16", shop="acme"), *(exceptable(f"10.0.{number}.0/24") for number in range(20)))
-    finder = made.view(SALES, "acme").four
+    finder = finder_of(made, "acme")
     assert isinstance(finder, verdicts.PairedVerdicts)
     for _ in range(2):
         for number in range(20):
@@ -165,7 +189,7 @@ def test_an_early_refusal_is_remembered_apart_from_decisions_and_until_a_rule_ex
             assert not made.decide("10.0.0.1", endpoint=SALES, now=now).allowed
             assert made.decide("10.0.0.1", endpoint=SALES, shop="acme", now=now).allowed is not refused
     with pytest.raises(ValueError, match="now needs an offset"):
-        made.refused_early("11.0.0.2", endpoint=SALES, now=datetime(2026, 1, 1))  # noqa: DTZ001
+        made.refused_early("10.0.0.2", endpoint=SALES, now=datetime(2026, 1, 1))  # noqa: DTZ001
 
 
 def test_every_rule_that_matches_is_given_in_the_order_of_deciding() -> None:
@@ -330,7 +354,7 @@ def test_among_many_networks_the_bounds_of_each_and_of_all_addresses_are_found()
         )
     ]
     made = compiled(*(allow(str(network)) for network in networks))
-    assert isinstance(made.view(SALES, None).four, verdicts.IndexedVerdicts)
+    assert isinstance(finder_of(made, None), lookups.IndexedLookup)
     inside = {int(address) for network in networks for address in network}
     for network in networks:
         for number in (int(network[0]) - 1, int(network[0]), int(network[-1]), int(network[-1]) + 1):
@@ -345,7 +369,7 @@ def test_a_shop_with_more_rules_than_everybody_has_is_compiled_with_those_of_eve
         deny("10.9.0.0/16", endpoint=SALES),
         *(allow(f"10.{number}.0.0/16", shop="acme") for number in range(20)),
     )
-    assert isinstance(made.view(SALES, "acme").four, verdicts.Verdicts)
+    assert isinstance(finder_of(made, "acme"), lookups.Lookup)
     assert made.decide("10.1.0.1", endpoint=SALES, shop="acme", now=NOW).allowed
     assert made.decide("10.9.0.1", endpoint=Endpoint.DEPOT, shop="acme", now=NOW).allowed
     for address, shop in (("10.9.0.1", "acme"), ("10.1.0.1", None), ("10.30.0.1", "acme")):
@@ -360,9 +384,19 @@ def test_the_default_of_each_endpoint_counts_again_when_a_rule_that_both_share_e
         assert not made.decide("10.0.0.1", endpoint=SALES, now=now).allowed
 
 
-def test_a_thousand_shops_that_allow_the_same_are_looked_at_once_before_the_shop_is_known() -> None:
+def test_a_thousand_shops_that_allow_the_same_are_looked_at_once_before_the_shop_is_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[int] = []
+    decide = deciding.decide
+
+    def counted(rules: Sequence[Rule], **how: Any) -> Decision:
+        asked.append(len(rules))
+        return decide(rules, **how)
+
+    monkeypatch.setattr(deciding, "decide", counted)
     wide = (allow("0.0.0.0/0", shop=f"shop {number}") for number in range(2000))
     made = compiled(*wide, deny("10.0.0.0/8"))
-    assert len(made._early[SALES].four.find(1 << 24).rules) == 1
     assert made.refused_early("11.0.0.1", endpoint=SALES, now=NOW) is None
     assert made.refused_early("10.0.0.1", endpoint=SALES, now=NOW) is not None
+    assert max(asked) == 2
