@@ -70,9 +70,10 @@ async def serving(
                 housekeeping(settings, core, application),
                 site(admin, admin_socket),
                 soap_listener(settings, application, soap_socket, last=lambda: True) as listener,
-                admin_soap_listener(settings, application, admin_soap_socket),
+                admin_soap_listener(settings, application, admin_soap_socket) as begin_admin,
             ):
                 listener.begin()
+                begin_admin()
                 up = Serving(
                     url=url,
                     local_url=local_url,

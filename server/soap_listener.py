@@ -73,17 +73,16 @@ async def admin_soap_listener(
     listening: socket.socket | None,
     *,
     last: Callable[[], bool] = lambda: True,
-) -> AsyncIterator[None]:
-    """Serve the Admin interface on a socket until the block ends, then drain; without one do nothing."""
+) -> AsyncIterator[Callable[[], None]]:
+    """Give what has the Admin interface served on a socket until the block ends; then drain. Without one do nothing."""
     if listening is None:
-        yield
+        yield lambda: None
         return
     keeper = Keeper(application.admin_soap, limits=settings.connection_limits, clock=utc_now, monotonic=time.monotonic)
     entrance = Entrance(listening=listening, tls=None, handshake_seconds=settings.handshake_seconds, proxied_from=None)
     acceptor = Acceptor(entrance, keeper)
-    acceptor.start()
     try:
-        yield
+        yield acceptor.start
     finally:
         await acceptor.stop(last=last())
         await keeper.drain(seconds=settings.drain_seconds)

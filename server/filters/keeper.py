@@ -67,6 +67,11 @@ class FilterKeeper:
         self._wake = asyncio.Event()
         self.on_certificates: Callable[[CertificateStore], None] = lambda _: None
 
+    @property
+    def of_files(self) -> tuple[RuleSet, ...]:
+        """The rules of the files, as they were last read without a mistake."""
+        return self._of_files
+
     def now(self) -> datetime:
         """Give the time that rules expire by."""
         return self._clock()

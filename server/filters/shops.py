@@ -1,5 +1,6 @@
 """The filter of one shop, as the Admin interface reads and sets it."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -25,8 +26,8 @@ from server.filters.keeper import FilterKeeper
 from server.filters.sources import rules_of
 from server.security.policies import Verdict, verdict
 from storage import Storage
-from storage.commands import LoadFilters
-from storage.records import AccessPolicy
+from storage.commands import FiltersView, LoadFilters
+from storage.records import AccessPolicy, Shop
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,17 +69,20 @@ class ShopFilters:
         self._proxies = proxies
         self._form = form
         self._admin_policy = admin_policy
-        self._editor = FilterEditor(storage, clock=clock)
+        self._clock = clock
 
     async def get(self, shop: str) -> ShopFilter:
         """Give the filter of a shop. Raises ShopUnknown."""
         view = await self._storage.query(LoadFilters())
-        for found in view.shops:
-            if found.name == shop:
-                rules = tuple(rule for rule in rules_of(view.document).rules if rule.scope.shop == shop)
-                version = 0 if view.document is None else view.document.version
-                return ShopFilter(shop=shop, version=version, policy=found.access_policy, rules=rules)
-        raise ShopUnknown(f"there is no shop {shop}", path="shopName")
+        found = _shop_of(view, shop)
+        # Off the event loop: there may be very many rules.
+        read = await asyncio.to_thread(rules_of, view.document)
+        return ShopFilter(
+            shop=shop,
+            version=0 if view.document is None else view.document.version,
+            policy=found.access_policy,
+            rules=tuple(rule for rule in read.rules if rule.scope.shop == shop),
+        )
 
     async def set(
         self,
@@ -102,13 +106,14 @@ class ShopFilters:
             raise FilterMoved("the rules have been changed since that version; get them and change those")
         other = policy if policy not in {None, before.policy} else None
         if _sayings(before.rules) != _sayings(rules):
-            edit = await self._editor.prepare(lambda found: _replaced(found, shop, rules))
+            filters = FilterEditor(self._storage, clock=self._clock, of_files=self._keeper.of_files)
+            edit = await filters.prepare(lambda found: _replaced(found, shop, rules))
             edit = replace(edit, version=version)
-            dangers = self._editor.warnings(edit, editor=editor, admin_policy=self._admin_policy)
+            dangers = await asyncio.to_thread(filters.warnings, edit, editor=editor, admin_policy=self._admin_policy)
             if dangers and not confirmed:
                 raise FilterUnconfirmed("; ".join(danger.message for danger in dangers) + "; send confirmed to do it")
             try:
-                await self._editor.store(
+                await filters.store(
                     edit,
                     author=author,
                     comment=reason or f"SetShopFilter {shop}",
@@ -126,7 +131,9 @@ class ShopFilters:
     ) -> Explained:
         """Explain a connection by what is in force. Raises ShopUnknown, ClientUnknown, NetworkInvalid."""
         state = self._keeper.fresh()
-        policy = None if shop is None else (await self.get(shop)).policy
+        policy = None
+        if shop is not None:
+            policy = _shop_of(await self._storage.query(LoadFilters()), shop).access_policy
         client = self._client(address, forwarded)
         found = explain(state.snapshot, client, endpoint=endpoint, shop=shop, now=self._keeper.now())
         return Explained(
@@ -142,6 +149,13 @@ class ShopFilters:
             if refused.code == "Peer":
                 raise NetworkInvalid("address: write an IP address such as 192.0.2.7 or 2001:db8::7") from None
             raise ClientUnknown(refused.message) from None
+
+
+def _shop_of(view: FiltersView, name: str) -> Shop:
+    for found in view.shops:
+        if found.name == name:
+            return found
+    raise ShopUnknown(f"there is no shop {name}", path="shopName")
 
 
 def _sayings(rules: Sequence[Rule]) -> list[tuple[object, ...]]:

@@ -85,7 +85,7 @@ class Worker:
             async with (
                 housekeeping(settings, core, application),
                 soap_listener(settings, application, self._listening, last=lambda: self._last) as listener,
-                admin_soap_listener(settings, application, self._admin_soap, last=lambda: self._last),
+                admin_soap_listener(settings, application, self._admin_soap, last=lambda: self._last) as begin_admin,
             ):
                 others = [asyncio.create_task(self._listen(application)), asyncio.create_task(self._beat())]
                 settle()
@@ -93,6 +93,7 @@ class Worker:
                 await self._told.wait()
                 if not self._stop.is_set():
                     listener.begin()
+                    begin_admin()
                 await self._stop.wait()
             for task in others:
                 task.cancel()
