@@ -2,7 +2,6 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
-from operator import itemgetter
 from typing import Generic, TypeVar
 
 from ipfilters.addresses import Network
@@ -12,8 +11,11 @@ Value = TypeVar("Value")
 Span = tuple[int, int, Value]
 """The first address of a network as a number, its prefix length, and what stands on it."""
 
-in_order = itemgetter(0, 1)
-"""The key that spans are sorted by: a network comes right before what is inside it."""
+
+def in_order(span: Span[Value]) -> int:
+    """Give the key that spans are sorted by: a network comes right before what is inside it."""
+    # One number is compared many times as fast as a pair.
+    return span[0] << 8 | span[1]
 
 
 class Cell(Generic[Value]):

@@ -74,7 +74,10 @@ class Judge:
             return self._nobody[default]
         ruling = self._always.get(cell) or self._by_default[default].get(cell)
         if ruling is None:
-            ruling = self.together((cell,), default=default)
+            if cell.outer is None and len(cell.values) == 1:
+                ruling = self._ruling(cell.values, default=default)
+            else:
+                ruling = self.together((cell,), default=default)
             # What expires is decided again later, and then the default may have a say.
             if isinstance(ruling, Decision) and not ruling.by_default:
                 self._always[cell] = ruling
@@ -90,8 +93,9 @@ class Judge:
             while around is not None:
                 rules += around.values if len(around.values) == 1 else self._telling(around)
                 around = around.outer
-        if len(rules) > 1:
-            rules.sort(key=by_level)
+        return self._ruling(sorted(rules, key=by_level), default=default)
+
+    def _ruling(self, rules: Sequence[Rule], *, default: bool) -> Ruling:
         for rule in rules:
             if rule.expires_at is not None:
                 return Changing(rules, default=default, now=self._now)
