@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from ipfilters_mutants import Mutant, mutants
+from mutants import Mutant, mutants
 
 import ipfilters
 
