@@ -2,7 +2,7 @@
 
 import binascii
 from base64 import b64decode
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from server.errors import NotIdentified
 
@@ -11,7 +11,7 @@ from server.errors import NotIdentified
 class Presented:
     """An API key as it was presented, and the shop's name where HTTP Basic gave one."""
 
-    api_key: str
+    api_key: str = field(repr=False)
     name: str | None
 
 

@@ -53,7 +53,7 @@ class Calling:
     endpoint: Endpoint
     client: Client
     named: str | None
-    authorization: str | None
+    authorization: str | None = field(repr=False)
     certificate: bytes | None = field(default=None, repr=False)
     secure: bool = False
     allowed: bool | None = None

@@ -1,7 +1,7 @@
 """What is registered, and how the check asks for it. Nothing but these keys and secrets proves anything."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -35,7 +35,7 @@ class RegisteredSecret:
 
     credential_id: str
     owner: str
-    secret: bytes
+    secret: bytes = field(repr=False)
 
 
 class RegisteredKeys(Protocol):

@@ -5,7 +5,7 @@ the header block's. An id only has to agree. So nothing that was signed can be m
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
@@ -73,7 +73,7 @@ class Username:
     """A UsernameToken. `password` is a text, or a digest (20 bytes) that `nonce` and `created` went into."""
 
     name: str
-    password: str | bytes
+    password: str | bytes = field(repr=False)
     nonce: bytes | None
     created_text: str | None
     created: datetime | None
