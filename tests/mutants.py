@@ -3,6 +3,7 @@
 import ast
 import copy
 import hashlib
+import json
 import os
 import random
 import shutil
@@ -145,11 +146,15 @@ def _with(node: ast.AST, **changes: object) -> ast.AST:
     return changed
 
 
+_QUIETLY = ("-q", "-n0", "-p", "no:cacheprovider")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Trial:
     """Tries changes of a part of a package, each with the tests that reach what is changed and with no others.
 
     `package` is the folder of the whole package, `part` what is changed in it, `tests` what pytest is told to run.
+    `imported` names modules that are imported once for all changes, with all that they import but the package's own.
     `state` keeps what was found, so that a run that was broken off goes on; a change that lived is tried again, since
     there may be tests now that notice it.
     """
@@ -159,6 +164,7 @@ class Trial:
     part: Path
     tests: Sequence[str]
     state: Path
+    imported: Sequence[str] = ()
     processes: int = 2
     seconds: float = 120.0
 
@@ -166,62 +172,72 @@ class Trial:
         """Give the changes that no test noticed."""
         reached, noticed = self._reached(), self._noticed()
         left = [mutant for mutant in drawn if self._name(mutant) not in noticed]
+        shares = [left[number :: self.processes] for number in range(self.processes)]
         with ThreadPoolExecutor(self.processes) as pool:
-            lives = list(pool.map(partial(self._lives, reached), left))
-        return [mutant for mutant, alive in zip(left, lives, strict=True) if alive]
+            lived = [mutant for share in pool.map(partial(self._those_that_live, reached), shares) for mutant in share]
+        return [mutant for mutant in drawn if mutant in lived]
 
-    def _lives(self, reached: "Reached", mutant: Mutant) -> bool:
+    def _those_that_live(self, reached: "Reached", share: Sequence[Mutant]) -> list[Mutant]:
+        command = [
+            sys.executable,
+            "-P",
+            str(Path(__file__).with_name("mutant_nursery.py")),
+            self.package.name,
+            *self.imported,
+        ]
+        with subprocess.Popen(
+            command,
+            cwd=self.root,
+            env=self._environment(self.root),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as nursery:
+            return [mutant for mutant in share if self._lives(nursery, mutant, reached.by(mutant))]
+
+    def _lives(self, nursery: "subprocess.Popen[str]", mutant: Mutant, tests: Sequence[str]) -> bool:
         with tempfile.TemporaryDirectory() as folder:
-            alive = self._passes(Path(folder), mutant, reached.by(mutant))
+            alive = self._passes(nursery, Path(folder), mutant, tests)
         if not alive:
             with (self.state / "noticed.txt").open("a") as file:
                 file.write(f"{self._name(mutant)} {mutant}\n")
         print(f"{'lives' if alive else 'noticed'}: {self._told(mutant)}", flush=True)
         return alive
 
-    def _passes(self, folder: Path, mutant: Mutant, tests: Sequence[str]) -> bool:
+    def _passes(self, nursery: "subprocess.Popen[str]", folder: Path, mutant: Mutant, tests: Sequence[str]) -> bool:
         """Whether tests pass with a module as the mutant has it. One that hangs does not."""
         # With what is compiled of the other modules: copies are as old as what they are of.
         shutil.copytree(self.package, folder / self.package.name)
         (folder / mutant.path.relative_to(self.package.parent)).write_text(mutant.text)
         (folder / "tests.txt").write_text("\n".join(tests))
-        try:
-            done = self._pytest("-x", f"@{folder / 'tests.txt'}", path=folder, seconds=self.seconds)
-        except subprocess.TimeoutExpired:
-            return False
-        return done.returncode == 0
+        words = [*_QUIETLY, "-x", f"@{folder / 'tests.txt'}"]
+        asked = {"path": str(folder), "words": words, "seconds": self.seconds}
+        assert nursery.stdin is not None
+        assert nursery.stdout is not None
+        print(json.dumps(asked), file=nursery.stdin, flush=True)
+        return int(nursery.stdout.readline()) == 0
 
     def _reached(self) -> "Reached":
         """Run all tests on the program as it is, and see what each reaches. Raises AssertionError if one fails."""
         data = self.state / "coverage"
         data.unlink(missing_ok=True)
         source = ".".join(self.part.relative_to(self.package.parent).parts)
-        done = self._pytest(
-            *(*self.tests, f"--cov={source}", "--cov-branch", "--cov-context=test", "--cov-report="),
-            "--cov-fail-under=0",
-            path=self.root,
-            seconds=600,
-            COVERAGE_FILE=str(data),
+        measuring = (f"--cov={source}", "--cov-branch", "--cov-context=test", "--cov-report=", "--cov-fail-under=0")
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "pytest", *_QUIETLY, *self.tests, *measuring],
+            cwd=self.root,
+            env={**self._environment(self.root), "COVERAGE_FILE": str(data)},
+            capture_output=True,
+            text=True,
+            timeout=1200,
+            check=False,
         )
         assert done.returncode == 0, done.stdout[-4000:]
         return Reached(data)
 
-    def _pytest(self, *words: str, path: Path, seconds: float, **variables: str) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-P", "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", *words]
-        return subprocess.run(
-            command,
-            cwd=self.root,
-            env={
-                **{name: value for name, value in os.environ.items() if not name.startswith("COV")},
-                "PYTHONPATH": str(path),
-                "PYTHONDONTWRITEBYTECODE": "1",
-                **variables,
-            },
-            capture_output=True,
-            text=True,
-            timeout=seconds,
-            check=False,
-        )
+    def _environment(self, path: Path) -> dict[str, str]:
+        own = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+        return {**own, "PYTHONPATH": str(path), "PYTHONDONTWRITEBYTECODE": "1"}
 
     def _noticed(self) -> set[str]:
         file = self.state / "noticed.txt"

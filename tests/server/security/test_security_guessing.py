@@ -4,8 +4,6 @@ import asyncio
 import io
 import json
 import random
-import statistics
-import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -234,27 +232,3 @@ async def test_a_hundred_thousand_guesses_hit_nothing_and_raise_one_alarm(
 ) -> None:
     count = request.config.getoption("--guesses")
     await guessed(await start(guess_limit=10, guess_delay_seconds=0.001), count, request.config.getoption("--seed"))
-
-
-@pytest.mark.long
-@pytest.mark.timeout(3600)
-async def test_how_long_an_unknown_and_a_foreign_ticket_take_is_printed(
-    start: Start, request: pytest.FixtureRequest
-) -> None:
-    """The medians are printed, and judged by who reads them on a quiet machine; the answers must be the same."""
-    server = await start()
-    dice = random.Random(request.config.getoption("--seed"))
-    foreign = await server.post(
-        "sales", envelope(order("f")), headers={"Authorization": f"Bearer {server.other_api_key}"}
-    )
-    (ticket,) = foreign.payload.iter("{urn:opendepot:sales:1}ticket")
-    spent: dict[str, list[int]] = {"unknown": [], "foreign": []}
-    for number in range(request.config.getoption("--guesses") // 5):
-        for kind, text in (("unknown", new_ticket(dice.randbytes)), ("foreign", ticket.text)):
-            body = envelope(order(f"{kind}-{number}", extra=f"<originalTicket>{text}</originalTicket>"))
-            began = time.perf_counter_ns()
-            answer = await server.post("sales", body)
-            spent[kind].append(time.perf_counter_ns() - began)
-            assert outcome(answer) == "RightMissing"
-    unknown, other = (statistics.median(spent[kind]) / 1000 for kind in ("unknown", "foreign"))
-    print(f"unknown {unknown:.1f} us, foreign {other:.1f} us, {100 * (other / unknown - 1):+.2f} %")

@@ -1,4 +1,4 @@
-"""What holds for all values of `server/security/`: they do not change, and do not show secrets when they are printed."""
+"""What holds for all values of `server/security/`: they do not change, and no secret is printed with them."""
 
 import dataclasses
 import importlib
