@@ -210,7 +210,7 @@ class Trial:
         shutil.copytree(self.package, folder / self.package.name)
         (folder / mutant.path.relative_to(self.package.parent)).write_text(mutant.text)
         (folder / "tests.txt").write_text("\n".join(tests))
-        words = [*_QUIETLY, "-x", f"@{folder / 'tests.txt'}"]
+        words = [*_QUIETLY, "-x", *([f"@{folder / 'tests.txt'}"] if tests else self.tests)]
         asked = {"path": str(folder), "words": words, "seconds": self.seconds}
         assert nursery.stdin is not None
         assert nursery.stdout is not None
@@ -267,7 +267,10 @@ class Reached:
                 self._lines.update(by_line[line])
 
     def by(self, mutant: Mutant) -> list[str]:
-        """Give the tests that reach what is changed, or all that reach its module; first those that reach least."""
+        """Give the tests that reach what is changed, first those that reach least.
+
+        None do what is carried out while a module is imported, and then every test may notice.
+        """
         by_line = self._by_line[str(mutant.path.resolve())]
         found = set().union(*(by_line[line] for line in range(mutant.line, mutant.end + 1)))
-        return sorted(found or set().union(*by_line.values()), key=lambda test: (self._lines[test], test))
+        return sorted(found, key=lambda test: (self._lines[test], test))

@@ -216,7 +216,12 @@ async def guessed(server: Server, count: int, seed: int) -> None:
     alarms = [event for event in server.events() if event["event"] == "guessing" and event["of"] == "address"]
     assert len(alarms) == 1
     # Who is honest at the same address gets in, with patience.
-    assert outcome(await ask(server)) == "ok"
+    for _ in range(20):
+        if (late := outcome(await ask(server))) == "ok":
+            break
+        print(f"an honest request: {late}")
+        await asyncio.sleep(0.5)
+    assert late == "ok"
 
 
 async def test_two_thousand_guesses_hit_nothing_and_raise_one_alarm(
