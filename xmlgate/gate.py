@@ -23,7 +23,7 @@ def within_bounds(data: bytes, *, declaration: int, limits: Limits) -> bool:
     # Each element opens with a `<` of its own, and `=` and `xmlns` bound what any one element can carry. `<!` and
     # `<?` can be harmless (a comment, a CDATA section), but only the exact count can tell.
     # Each attribute, and so each namespace declaration, has a `=`. What the length alone rules out is not counted.
-    special, long_attribute, long_namespace = _patterns(limits.name_bytes)
+    special, long_attribute, long_value = _patterns(limits.name_bytes)
     equals = data.count(b"=", declaration)
     return (
         (len(data) <= limits.elements or data.count(b"<", declaration) <= limits.elements)
@@ -31,7 +31,7 @@ def within_bounds(data: bytes, *, declaration: int, limits: Limits) -> bool:
         and (equals <= limits.namespaces or data.count(b"xmlns") <= limits.namespaces)
         and special.search(data, declaration) is None
         and long_attribute.search(data, declaration) is None
-        and long_namespace.search(data, declaration) is None
+        and long_value.search(data, declaration) is None
     )
 
 
@@ -45,14 +45,15 @@ def count_exactly(data: bytes, *, limits: Limits) -> None:
 
 @lru_cache(maxsize=8)
 def _patterns(name_bytes: int) -> tuple[re.Pattern[bytes], re.Pattern[bytes], re.Pattern[bytes]]:
-    # Each begins with one plain byte, so nothing but `<` and `=` starts any work. The run before `=` is looked at
+    # Each begins with one plain byte, so nothing but `<` and `=` starts any work, and none looks beyond the next of
+    # them: whatever a document repeats, the search stays linear in its length. The run before `=` is looked at
     # backwards; it may hold spaces, since they may stand before `=`, and no `+` and `/`, since a name has none and
-    # base64 text has many.
+    # base64 text has many. A value that is too long for the name of a namespace may be that of any attribute.
     over = name_bytes + 1
     return (
-        re.compile(rb"<(?:[!?]|[^\x00-\x20/>]{%d})" % over),
+        re.compile(rb"<(?:[!?]|[^\x00-\x20/<>]{%d})" % over),
         re.compile(rb"=(?<=[^<>=\"'/+]{%d}=)" % over),
-        re.compile(rb"xmlns[^<>=]*=[ \t\r\n]*[\"'][^\"']{%d}" % over),
+        re.compile(rb"=[ \t\r\n]*+[\"'][^\"']{%d}" % over),
     )
 
 

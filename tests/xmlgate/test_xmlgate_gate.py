@@ -1,3 +1,4 @@
+import time
 from collections.abc import Callable
 from types import SimpleNamespace
 
@@ -184,6 +185,26 @@ def test_a_long_token_is_not_scanned_again_with_each_chunk(work: SimpleNamespace
     parse(data, limits=Limits(max_bytes=1 << 22))
     assert sum(work.counted) == len(data)
     assert len(work.counted) <= 12
+
+
+_REPEATED = ["xmlns", "xmlns ", "xmlns:a", "<a>xmlns</a>", "x", " ", "&lt;", "\n", ">", "]]", "é", "'", '"', "+/", "<a/>"]
+
+
+@pytest.mark.parametrize("inner", _REPEATED)
+@pytest.mark.parametrize("outer", ["{}", "={}", " a='{}' ", "xmlns{}", "xmlns ={} '"])
+def test_the_byte_counts_take_time_in_proportion_whatever_a_document_repeats(inner: str, outer: str) -> None:
+    """Processor time, the least of three tries; what is not linear takes seconds here."""
+    size = Limits().max_bytes
+    texts = [outer.format(inner * (size // len(inner))), outer.format(inner * 300) * (size // 300 // len(inner) + 1)]
+    for text in texts:
+        data = f"<a>{text}</a>".encode()[:size]
+        assert min(_seconds(data) for _ in range(3)) < 0.1
+
+
+def _seconds(data: bytes) -> float:
+    begin = time.process_time()
+    within_bounds(data, declaration=0, limits=Limits())
+    return time.process_time() - begin
 
 
 def test_refusals_say_where(refusal: Refusal) -> None:
