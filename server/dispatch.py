@@ -281,6 +281,8 @@ class SoapExchange:
         self._request_bytes = len(body)
         stages.to(Stage.ADMITTED)
         off_loop = len(body) > OFF_LOOP_BYTES
+        if len(body) > engine.usual_bytes:
+            await dispatcher.gates.admit_large(call, usual=engine.usual_bytes)
         received = await _on(
             off_loop,
             lambda: engine.open(

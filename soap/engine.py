@@ -127,6 +127,7 @@ class Engine:
             for name, own in (own_limits or {}).items()
             if name in contract.operations
         }
+        self.usual_bytes = limits.max_bytes
         self.most_bytes = max(limits.max_bytes, *(own.max_bytes for own in self._own_limits.values()), 0)
         self._validate_answers = validate_answers
         self._validator = Validator(contract.schemas[contract.namespace])

@@ -63,6 +63,9 @@ def _plain(data: bytes, charset: str | None) -> Decoded:
 
 def _found_out(data: bytes, charset: str | None) -> Decoded:
     text, codec = _unmark(data)
+    if text.startswith(_UTF8_BOM):
+        # libxml2 would leave it out, and a declaration behind it would not be seen here.
+        raise XmlRefused("Malformed", "There are two byte order marks; send one at most.", line=1, column=1)
     declaration = _DECLARATION.match(text)
     if declaration is None and _DECLARATION_START.match(text):
         raise XmlRefused("Malformed", "The XML declaration is not one of XML 1.0.", line=1, column=1)

@@ -27,7 +27,7 @@ def within_bounds(data: bytes, *, declaration: int, limits: Limits) -> bool:
     equals = data.count(b"=", declaration)
     return (
         (len(data) <= limits.elements or data.count(b"<", declaration) <= limits.elements)
-        and equals <= limits.attributes
+        and equals <= min(limits.attributes, limits.elements)
         and (equals <= limits.namespaces or data.count(b"xmlns") <= limits.namespaces)
         and special.search(data, declaration) is None
         and long_attribute.search(data, declaration) is None
@@ -63,6 +63,7 @@ class _ExactCount:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._elements = 0
+        self._all_attributes = 0
         self._namespaces = [0]
         expat = ParserCreate("utf-8")
         expat.ordered_attributes = True
@@ -117,6 +118,9 @@ class _ExactCount:
         limits = self._limits
         if len(names) > limits.attributes:
             raise self._excess(f"more than {limits.attributes} attributes on one element")
+        self._all_attributes += len(names)
+        if self._all_attributes > limits.elements:
+            raise self._excess(f"more than {limits.elements} attributes in all")
         declared = [
             value for name, value in zip(names, values, strict=True) if name == "xmlns" or name.startswith("xmlns:")
         ]

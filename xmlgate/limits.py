@@ -15,12 +15,12 @@ _PARSER_DEPTH = 255
 class Limits:
     """The greatest document that is read (design, section 10).
 
-    `max_bytes` is judged on the bytes as received. `depth` counts the root as 1. `attributes` are those on one
-    element, namespace declarations included. `namespaces` are declarations in scope, the element's own and its
-    ancestors'. `name_bytes` is the length in UTF-8 of an element's or attribute's name with its prefix, and of a
-    namespace's name: it is declared once and stands in every tag below, so a long one makes megabytes of each of
-    thousands of elements. Raises ValueError for a limit below 1 and for a depth that the parser underneath cannot
-    reach.
+    `max_bytes` is judged on the bytes as received. `depth` counts the root as 1. `elements` is as well the most
+    attributes in all. `attributes` are those on one element, namespace declarations included. `namespaces` are
+    declarations in scope, the element's own and its ancestors'. `name_bytes` is the length in UTF-8 of an element's or
+    attribute's name with its prefix, and of a namespace's name: it is declared once and stands in every tag below, so a
+    long one makes megabytes of each of thousands of elements. Raises ValueError for a limit below 1 and for a depth
+    that the parser underneath cannot reach.
     """
 
     max_bytes: int = 256 * 1024

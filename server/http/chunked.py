@@ -15,6 +15,8 @@ _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,8})\r\n")
 _BEGUN_SIZE_LINE = re.compile(rb"[0-9A-Fa-f]{0,8}|[0-9A-Fa-f]{1,8}\r")
 _BYTES_A_CHUNK = 64
 _CHUNKS_FREE = 64
+_CHUNKS_AHEAD = 4096
+"""Chunks that a body may have before its bytes are there, however large it may become."""
 
 
 def chunk(data: bytes) -> bytes:
@@ -28,7 +30,8 @@ class ChunkedReader:
     def __init__(self, *, most: int) -> None:
         """Begin a body that may hold `most` bytes."""
         self._most = most
-        self._chunks_left = _CHUNKS_FREE + most // _BYTES_A_CHUNK
+        self._most_chunks = _CHUNKS_FREE + most // _BYTES_A_CHUNK
+        self._chunks = 0
         self._body = bytearray()
         self._chunk_left = 0
         self._step: Callable[[bytearray], bool] = self._size
@@ -57,8 +60,8 @@ class ChunkedReader:
         size = int(line[1], 16)
         if len(self._body) + size > self._most:
             raise BodyTooLarge
-        self._chunks_left -= 1
-        if self._chunks_left < 0:
+        self._chunks += 1
+        if self._chunks > min(self._most_chunks, _CHUNKS_AHEAD + len(self._body) // _BYTES_A_CHUNK):
             raise HttpRefused(400, "very many tiny chunks")
         del buffer[: line.end()]
         self._chunk_left = size

@@ -202,8 +202,29 @@ class Gates:
 
     async def _proven(self, received: Received, call: Calling) -> MessageProofs:
         """Verify all that a request brought. Raises NotIdentified for an API key that nobody has."""
-        proofs: list[Proof] = []
         state, now = self._filters.fresh(), self._filters.now()
+        proofs = await self._proven_by_head(call, state)
+        message = await self._message_security.prove(received, call, certificates=state.certificates, now=now)
+        return replace(message, proofs=(*proofs, *message.proofs))
+
+    async def admit_large(self, call: Calling, *, usual: int) -> None:
+        """Let a body larger than `usual` bytes go on to the parser only from whom the head proves, whatever he may do.
+
+        Such a message costs many times what others do, and nobody shall cost that who cannot be told apart. Raises
+        NotIdentified, FiltersStale.
+        """
+        if await self._proven_by_head(call, self._filters.fresh()):
+            return
+        if call.named is None:
+            raise NotIdentified(
+                f"a body of more than {usual} bytes is read only from whom its HTTP head identifies; send the API key "
+                "in Authorization, beside what else proves the message"
+            )
+        self._by_address(call, call.named)
+
+    async def _proven_by_head(self, call: Calling, state: FilterState) -> list[Proof]:
+        """Verify what the head of a request brought. Raises NotIdentified for an API key that nobody has."""
+        proofs: list[Proof] = []
         if call.authorization:
             presented = read_authorization(call.authorization)
             found = await self._credentials.find_api_key(presented.api_key, presented.name)
@@ -211,11 +232,10 @@ class Gates:
                 raise NotIdentified("this API key belongs to no active shop" if call.named is None else NO_SHOP)
             proofs.append(Proof(kind=ProofKind.API_KEY, shop=found.shop, credential_id=found.credential.credential_id))
         if call.certificate is not None:
-            proof = state.certificates.prove(call.certificate, now=now)
+            proof = state.certificates.prove(call.certificate, now=self._filters.now())
             # A certificate that is nobody's proves nothing; some clients send one wherever they are asked.
             proofs.extend(() if proof is None else (proof,))
-        message = await self._message_security.prove(received, call, certificates=state.certificates, now=now)
-        return replace(message, proofs=(*proofs, *message.proofs))
+        return proofs
 
     def _shop(self, call: Calling, proofs: tuple[Proof, ...]) -> Shop:
         """Give the shop that address and proofs come to, under its own policy."""

@@ -47,6 +47,7 @@ class Message:
     charset: str | None = "utf-8"
     soap_action: str | None = None
     fields: Mapping[str, str] = field(default_factory=dict)
+    identified: bool = True
 
     @property
     def kind(self) -> str:
@@ -60,7 +61,7 @@ class Message:
         head = {"Host": "attacked.test", "Content-Type": self.kind, "Content-Length": str(len(self.body))}
         if self.soap_action is not None:
             head["SOAPAction"] = self.soap_action
-        if self.service == "sales":
+        if self.service == "sales" and self.identified:
             head["Authorization"] = f"Bearer {api_key}"
         head |= {"Connection": "close", **self.fields}
         lines = [f"POST /v1/{self.service} HTTP/1.1", *(f"{name}: {value}" for name, value in head.items())]
@@ -73,7 +74,8 @@ class Attack:
 
     `statuses` are those of the answers, in order; none: the connection ends without one. `code` is that of the fault
     in the last of them, '' for an answer that is none, or that is not SOAP's. `holds_open`: the attacker does not end
-    his half of the connection, and waits for what the server does.
+    his half of the connection, and waits for what the server does. `bulk`: the attacker is a shop, and sends what only
+    shops may send, which may cost more.
     """
 
     name: str
@@ -81,6 +83,7 @@ class Attack:
     statuses: tuple[int, ...]
     code: str = ""
     holds_open: bool = False
+    bulk: bool = False
 
 
 Text = str | Callable[[], str]
@@ -117,7 +120,9 @@ def order(
     )
 
 
-def both(name: str, code: str, body: Text, *, header: Text = "", declared: Text = "", **sent: object) -> Iterator[Attack]:
+def both(
+    name: str, code: str, body: Text, *, header: Text = "", declared: Text = "", **sent: object
+) -> Iterator[Attack]:
     """Give an attack in an envelope, in each SOAP version; `sent` goes to `Message`."""
 
     def make(version: Version) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 
 import attacks_arrays
+import attacks_bulk
 import attacks_canonical
 import attacks_charsets
 import attacks_collisions
@@ -23,6 +24,7 @@ from attack_cases import Attack
 
 FAMILIES: Mapping[str, Callable[[], Iterator[Attack]]] = {
     "arrays": attacks_arrays.attacks,
+    "bulk": attacks_bulk.attacks,
     "canonicalisation": attacks_canonical.attacks,
     "charsets": attacks_charsets.attacks,
     "collisions": attacks_collisions.attacks,

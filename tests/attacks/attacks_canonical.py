@@ -55,32 +55,57 @@ def attacks() -> Iterator[Attack]:
     for count, children in ((1_000, 1_000), (2_000, 1_000), (5_000, 2_000), (65, 15_000)):
         name = f"{count} namespaces above {children} elements"
         yield from both(name, "TooComplex", order(), header=partial(_under, count, children))
-        yield from both(f"{name}, signed", "TooComplex", order(), header=lambda c=count, n=children: (
-            _signature(METHODS["inclusive"]) + _under(c, n)
-        ))
-    for count in (28, 60, 200):
-        code = "InvalidSecurity" if count < 29 else "TooComplex"
-        yield from both(f"{count} namespaces, one a level", code, order(), header=lambda c=count: (
-            _signature(METHODS["inclusive"]) + _chain(c)
-        ))
-    for name, method in METHODS.items():
-        yield from both(f"{name} above as much as may be", "InvalidSecurity", order(), header=lambda m=method: (
-            _signature(m) + _under(55, 12_000)
-        ))
-    for count in (1, 16, 1_000, 20_000):
-        yield from both(f"a list of {count} prefixes", "InvalidSecurity", order(), header=lambda c=count: (
-            _signature(EXCLUSIVE, inner=_prefixes(c))
-        ))
-    for count in (2, 6, 300, 500):
-        yield from both(f"{count} references to the Body", "InvalidSecurity", order(), header=lambda c=count: (
-            _signature(EXCLUSIVE, references=c)
-        ))
-    for count in (1, 50, 2_000):
-        yield from both(f"{count} more transforms", "InvalidSecurity", order(), header=lambda c=count: (
-            _signature(EXCLUSIVE, transforms=f'<d:Transform Algorithm="{METHODS["XSLT"]}"/>' * c)
-        ))
-    yield from both("a flood of signatures", "InvalidSecurity", order(), header=lambda: (
-        f'<o:Security xmlns:o="{WSSE}" e:mustUnderstand="1">{"<d:Signature/>" * 5_000}</o:Security>'.replace(
-            "<o:Security ", f'<o:Security xmlns:d="{DS}" ', 1
+        yield from both(
+            f"{name}, signed",
+            "TooComplex",
+            order(),
+            header=lambda c=count, n=children: _signature(METHODS["inclusive"]) + _under(c, n),
         )
-    ))
+    for count in (28, 60, 200):
+        code = "SecurityInvalid" if count < 29 else "TooComplex"
+        yield from both(
+            f"{count} namespaces, one a level",
+            code,
+            order(),
+            header=lambda c=count: _signature(METHODS["inclusive"]) + _chain(c),
+        )
+    for name, method in METHODS.items():
+        yield from both(
+            f"{name} above as much as may be",
+            "SecurityInvalid",
+            order(),
+            header=lambda m=method: _signature(m) + _under(55, 12_000),
+        )
+    for count in (1, 16, 1_000, 20_000):
+        yield from both(
+            f"a list of {count} prefixes",
+            "SecurityInvalid",
+            order(),
+            header=lambda c=count: _signature(EXCLUSIVE, inner=_prefixes(c)),
+        )
+    for count in (2, 6, 300, 500):
+        yield from both(
+            f"{count} references to the Body",
+            "SecurityInvalid",
+            order(),
+            header=lambda c=count: _signature(EXCLUSIVE, references=c),
+        )
+    for count in (1, 50, 2_000):
+        yield from both(
+            f"{count} more transforms",
+            "SecurityInvalid",
+            order(),
+            header=lambda c=count: _signature(
+                EXCLUSIVE, transforms=f'<d:Transform Algorithm="{METHODS["XSLT"]}"/>' * c
+            ),
+        )
+    yield from both(
+        "a flood of signatures",
+        "SecurityInvalid",
+        order(),
+        header=lambda: (
+            f'<o:Security xmlns:o="{WSSE}" e:mustUnderstand="1">{"<d:Signature/>" * 5_000}</o:Security>'.replace(
+                "<o:Security ", f'<o:Security xmlns:d="{DS}" ', 1
+            )
+        ),
+    )

@@ -1,4 +1,4 @@
-"""Charset tricks: a document that one reader takes for another than the next. UTF-8 and UTF-16, named truly, or nothing."""
+"""Charset tricks: bytes that one reader takes for another document than the next. UTF-8 and UTF-16, or nothing."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -99,31 +99,59 @@ def attacks() -> Iterator[Attack]:
     for name, data in BYTES.items():
         yield from around(f"UTF-8: {name}", "Malformed", partial(_with_bytes, data))
     yield from around("UTF-7 with tags", "Malformed", lambda v: "+ADw-x+AD4-" + _document(v), charset="utf-8")
-    yield from around("UTF-7 that says so", "EncodingUnsupported", lambda v: _declared("UTF-7", v).replace(
-        "<s:", "+ADw-s:"
-    ))
-    for codec, front in (("utf-16-le", b""), ("utf-16-be", b""), ("utf-16-le", b"\xff\xfe"), ("utf-16-be", b"\xfe\xff")):
+    yield from around(
+        "UTF-7 that says so", "EncodingUnsupported", lambda v: _declared("UTF-7", v).replace("<s:", "+ADw-s:")
+    )
+    for codec, front in (
+        ("utf-16-le", b""),
+        ("utf-16-be", b""),
+        ("utf-16-le", b"\xff\xfe"),
+        ("utf-16-be", b"\xfe\xff"),
+    ):
         name = f"{codec}{' with a mark' if front else ' without a mark'}"
         yield from around(f"{name}, named utf-8", "EncodingUnsupported", partial(_encoded, codec, front))
         yield from around(f"{name}, named utf-16", "", partial(_encoded, codec, front), charset="utf-16")
         yield from around(f"{name}, not named", "", partial(_encoded, codec, front), charset=None)
-    for codec, front in (("utf-32-le", b"\xff\xfe\0\0"), ("utf-32-be", b"\0\0\xfe\xff"), ("utf-32-le", b""), ("utf-32-be", b"")):
+    for codec, front in (
+        ("utf-32-le", b"\xff\xfe\0\0"),
+        ("utf-32-be", b"\0\0\xfe\xff"),
+        ("utf-32-le", b""),
+        ("utf-32-be", b""),
+    ):
         name = f"{codec}{' with a mark' if front else ' without a mark'}"
         yield from around(name, "EncodingUnsupported", partial(_encoded, codec, front), charset=None)
     yield from around("EBCDIC", "Malformed", partial(_encoded, "cp037", b""), charset=None)
     yield from around("a mark of UTF-8 before UTF-16", "Malformed", partial(_encoded, "utf-16-le", b"\xef\xbb\xbf"))
-    yield from around("a mark of UTF-16 before UTF-8", "Malformed", partial(_encoded, "utf-8", b"\xff\xfe"), charset=None)
+    yield from around(
+        "a mark of UTF-16 before UTF-8", "Malformed", partial(_encoded, "utf-8", b"\xff\xfe"), charset=None
+    )
     yield from around("two marks", "Malformed", partial(_encoded, "utf-8", b"\xef\xbb\xbf" * 2))
+    yield from around(
+        "two marks before UTF-7", "Malformed", lambda v: b"\xef\xbb\xbf" * 2 + _declared("utf-7", v).encode()
+    )
+    yield from around(
+        "two marks of UTF-16", "Malformed", partial(_encoded, "utf-16-le", b"\xff\xfe" * 2), charset="utf-16"
+    )
     yield from around("UTF-8 named utf-16", "EncodingUnsupported", _document, charset="utf-16")
     yield from around("UTF-16: half a surrogate pair", "Malformed", partial(_utf16, "00d8"), charset="utf-16")
-    yield from around("UTF-16: surrogates the wrong way round", "Malformed", partial(_utf16, "00dc00d8"), charset="utf-16")
-    yield from around("UTF-16: an odd number of bytes", "Malformed", lambda v: _utf16("6100", v) + b"<", charset="utf-16")
+    yield from around(
+        "UTF-16: surrogates the wrong way round", "Malformed", partial(_utf16, "00dc00d8"), charset="utf-16"
+    )
+    yield from around(
+        "UTF-16: an odd number of bytes", "Malformed", lambda v: _utf16("6100", v) + b"<", charset="utf-16"
+    )
     yield from around("UTF-16: a null", "Malformed", partial(_utf16, "0000"), charset="utf-16")
     yield from around(
-        "UTF-16 that declares UTF-8", "EncodingUnsupported", lambda v: _declared("UTF-8", v).encode("utf-16"), charset="utf-16"
+        "UTF-16 that declares UTF-8",
+        "EncodingUnsupported",
+        lambda v: _declared("UTF-8", v).encode("utf-16"),
+        charset="utf-16",
     )
-    yield from around("UTF-16: as large as may be", "SchemaViolation", lambda v: _document(v, "\u4e00" * 125_000).encode(
-        "utf-16"
-    ), charset="utf-16")
+    yield from around(
+        "UTF-16: as large as may be",
+        "SchemaViolation",
+        lambda v: _document(v, "\u4e00" * 125_000).encode("utf-16"),
+        charset="utf-16",
+    )
     yield from around("nulls", "Malformed", lambda _: b"\0" * 250_000)
     yield from around("nulls between all letters", "EncodingUnsupported", partial(_encoded, "utf-16-le", b""))

@@ -54,9 +54,7 @@ def _elements(table: str, count: int) -> str:
 
 def _attributes(table: str, per: int, count: int) -> str:
     names = islice(TABLES[table](), per * count)
-    elements = []
-    for _ in range(count):
-        elements.append("<x " + " ".join(f'{name}=""' for name in islice(names, per)) + "/>")
+    elements = ("<x " + " ".join(f'{name}=""' for name in islice(names, per)) + "/>" for _ in range(count))
     return "".join(elements)
 
 
@@ -67,7 +65,9 @@ def _namespaces(table: str, count: int) -> str:
 def attacks() -> Iterator[Attack]:
     for table in TABLES:
         yield from both(f"{table}: elements", "EnvelopeInvalid", partial(_elements, table, MOST))
-        yield from both(f"{table}: elements in a message", "SchemaViolation", lambda t=table: order(middle=_elements(t, MOST)))
+        yield from both(
+            f"{table}: elements in a message", "SchemaViolation", lambda t=table: order(middle=_elements(t, MOST))
+        )
         yield from both(f"{table}: attributes", "EnvelopeInvalid", partial(_attributes, table, 60, 50))
         yield from both(f"{table}: attributes of one element", "TooComplex", partial(_attributes, table, 3_000, 1))
         yield from both(f"{table}: prefixes", "EnvelopeInvalid", partial(_namespaces, table, 2_000))

@@ -69,15 +69,19 @@ def attacks() -> Iterator[Attack]:
         yield from around(f"no doctype: {name}", "Malformed", partial(_before, doctype))
     yield from both("a doctype in the Body", "Malformed", "<!DOCTYPE a>" + order())
     yield from around("a doctype behind the envelope", "Malformed", partial(_after, "<!DOCTYPE a>"))
-    yield from around("a doctype that does not end", "Malformed", partial(_before, "<!DOCTYPE a ["))
+    yield from around("a doctype that does not end", "DtdForbidden", partial(_before, "<!DOCTYPE a ["))
     yield from around(
-        "a doctype of many declarations", "DtdForbidden", lambda v: _before(f"<!DOCTYPE a [{'<!ELEMENT a ANY>' * 12_000}]>", v)
+        "a doctype of many declarations",
+        "DtdForbidden",
+        lambda v: _before(f"<!DOCTYPE a [{'<!ELEMENT a ANY>' * 12_000}]>", v),
     )
     yield from around("a doctype with a long name", "DtdForbidden", lambda v: _before(f"<!DOCTYPE {'n' * LARGE}>", v))
     yield from around("a doctype of spaces", "DtdForbidden", lambda v: _before(f"<!DOCTYPE a{' ' * LARGE}>", v))
     for name, instruction in INSTRUCTIONS.items():
         yield from around(f"instruction: {name}, in front", "ProcessingInstruction", partial(_before, instruction))
-        yield from both(f"instruction: {name}, in a value", "ProcessingInstruction", order(transaction=f"a{instruction}"))
+        yield from both(
+            f"instruction: {name}, in a value", "ProcessingInstruction", order(transaction=f"a{instruction}")
+        )
     yield from around("an instruction behind the envelope", "ProcessingInstruction", partial(_after, "<?a?>"))
     yield from around("a flood of instructions", "ProcessingInstruction", lambda v: _before("<?a?>" * 45_000, v))
     yield from around("an instruction that does not end", "Malformed", partial(_before, f"<?a {CANARY}"))
@@ -88,4 +92,3 @@ def attacks() -> Iterator[Attack]:
         "a doctype in a CDATA section is text", "SchemaViolation", order(transaction="<![CDATA[<!DOCTYPE a>]]>")
     )
     yield from both("an instruction in a CDATA section is text", "", order(transaction="<![CDATA[<?a?>]]>"))
-

@@ -3,28 +3,41 @@
 import gzip
 import zlib
 from collections.abc import Iterator
-from functools import partial
+from functools import cache, partial
 
 from attack_cases import Attack, around, envelope, order
 
 from soap import Version
 
-CODINGS = ("gzip", "x-gzip", "GZIP", "deflate", "br", "zstd", "compress", "gzip, gzip", "identity, gzip", "canary", "bzip2")
+CODINGS = (
+    "gzip",
+    "x-gzip",
+    "GZIP",
+    "deflate",
+    "br",
+    "zstd",
+    "compress",
+    "gzip, gzip",
+    "identity, gzip",
+    "canary",
+    "bzip2",
+)
 
 
 def _document(version: Version) -> bytes:
     return envelope(order(transaction="coded"), version=version).encode()
 
 
+@cache
 def _bomb(layers: int, version: Version) -> bytes:
-    data = envelope(" " * 20_000_000, version=version).encode()
+    data = envelope(" " * 8_000_000, version=version).encode()
     for _ in range(layers):
         data = gzip.compress(data, 9, mtime=0)
     return data
 
 
-def _deflated(version: Version) -> bytes:
-    return zlib.compress(b" " * 20_000_000, 9)
+def _deflated(_: Version) -> bytes:
+    return zlib.compress(b" " * 8_000_000, 9)
 
 
 def attacks() -> Iterator[Attack]:
@@ -38,19 +51,31 @@ def attacks() -> Iterator[Attack]:
     yield from around("a bomb of deflate", "ContentEncodingRefused", _deflated, fields=fields)
     yield from around("a bomb that says nothing", "Malformed", partial(_bomb, 1))
     yield from around("gzip that says nothing", "Malformed", lambda v: gzip.compress(_document(v), mtime=0))
-    for name, front in {"ZIP": b"PK\3\4", "xz": b"\xfd7zXZ\0", "Zstandard": b"\x28\xb5\x2f\xfd", "bzip2": b"BZh9"}.items():
+    for name, front in {
+        "ZIP": b"PK\3\4",
+        "xz": b"\xfd7zXZ\0",
+        "Zstandard": b"\x28\xb5\x2f\xfd",
+        "bzip2": b"BZh9",
+    }.items():
         yield from around(f"{name} that says nothing", "Malformed", lambda v, f=front: f + _document(v))
     for coding in ("identity", ""):
         yield from around(f"the coding '{coding}'", "", _document, fields={"Content-Encoding": coding})
-    for kind in ("text/plain", "application/json", "application/x-www-form-urlencoded", "application/octet-stream", "*/*"):
-        for version in Version:
-            found = [
-                attack
-                for attack in around(f"media type {kind}", "MediaTypeUnsupported", _document, content_type=kind)
-                if attack.name.endswith(version.name)
-            ]
-            yield from found
-    yield from around("a media type with nothing behind", "MediaTypeUnsupported", _document, content_type="text/")
-    yield from around("a media type of 8,000 letters", "MediaTypeUnsupported", _document, content_type="t" * 8_000)
+    for kind in (
+        "text/plain",
+        "application/json",
+        "application/x-www-form-urlencoded",
+        "application/octet-stream",
+        "*/*",
+    ):
+        yield from _typed(f"media type {kind}", kind)
+    yield from _typed("a media type with nothing behind", "text/")
+    yield from _typed("a media type of 8,000 letters", "t" * 8_000)
     slow = "text/xml;" + 'a="\\' * 2_000
-    yield from around("a media type made to be read slowly", "", _document, content_type=slow)
+    soap11, _ = around("a media type made to be read slowly", "", _document, content_type=slow)
+    yield soap11
+
+
+def _typed(name: str, kind: str) -> Iterator[Attack]:
+    """Nobody can tell which SOAP version such a message wants, so it is answered in 1.1."""
+    soap11, _ = around(name, "MediaTypeUnsupported", _document, content_type=kind)
+    yield soap11

@@ -85,5 +85,7 @@ def attacks() -> Iterator[Attack]:
     for name, reference in REFERENCES.items():
         yield from both(f"{name} in a value", "Malformed", order(transaction=reference))
     yield from both("a reference in an attribute", "Malformed", order(attributes=f' a="&{CANARY};"'))
-    yield from both("a flood of references that are read", "SchemaViolation", lambda: order(transaction="&lt;" * 40_000))
+    yield from both(
+        "a flood of references that are read", "SchemaViolation", lambda: order(transaction="&lt;" * 40_000)
+    )
     yield from both("a flood of characters by number", "SchemaViolation", lambda: order(transaction="&#65;" * 40_000))

@@ -16,13 +16,14 @@ INCLUDES = {
     "with a fallback": f'<xi:include {XI} href="none"><xi:fallback>{CANARY}</xi:fallback></xi:include>',
     "of the namespace before": '<xi:include xmlns:xi="http://www.w3.org/2003/XInclude" href="x"/>',
 }
+MANY = " ".join(f"urn:{n} http://{OUTSIDE}/{n}" for n in range(200))
 LOCATIONS = {
     "HTTP": f'xsi:schemaLocation="{SALES} http://{OUTSIDE}/{CANARY}.xsd"',
     "a file": f'xsi:schemaLocation="{SALES} file://{SECRET_FILE}"',
     "another namespace": f'xsi:schemaLocation="urn:{CANARY} http://{OUTSIDE}/{CANARY}.xsd"',
     "no namespace": f'xsi:noNamespaceSchemaLocation="http://{OUTSIDE}/{CANARY}.xsd"',
     "an odd number of names": f'xsi:schemaLocation="{SALES}"',
-    "many": 'xsi:schemaLocation="%s"' % " ".join(f"urn:{n} http://{OUTSIDE}/{n}" for n in range(200)),
+    "many": f'xsi:schemaLocation="{MANY}"',
 }
 SCHEMA = (
     f'<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" targetNamespace="{SALES}">'
@@ -44,15 +45,23 @@ def attacks() -> Iterator[Attack]:
     yield from around("XInclude as the document", "VersionMismatch", lambda _: INCLUDES["HTTP"])
     for name, location in LOCATIONS.items():
         yield from around(f"location: {name}, at the Envelope", "", partial(_declared, location))
-        yield from both(f"location: {name}, at the operation", "", order(transaction="located", attributes=f" {location}"))
-    yield from both("a location at a value", "", f"{order(transaction='located')}".replace(
-        "<s:transactionId>", f"<s:transactionId {LOCATIONS['HTTP']}>"
-    ))
+        yield from both(
+            f"location: {name}, at the operation", "", order(transaction="located", attributes=f" {location}")
+        )
+    yield from both(
+        "a location at a value",
+        "",
+        f"{order(transaction='located')}".replace("<s:transactionId>", f"<s:transactionId {LOCATIONS['HTTP']}>"),
+    )
     yield from both("a schema in the Header", "", order(transaction="schema"), header=SCHEMA)
     yield from both("a schema in the message", "SchemaViolation", order(middle=SCHEMA))
-    yield from both("a type that is not of the contract", "SchemaViolation", order(attributes=f' xsi:type="s:{CANARY}"'))
+    yield from both(
+        "a type that is not of the contract", "SchemaViolation", order(attributes=f' xsi:type="s:{CANARY}"')
+    )
     yield from both("a type without a namespace", "SchemaViolation", order(attributes=f' xsi:type="{CANARY}:x"'))
-    yield from both("another type of the contract", "SchemaViolation", order(attributes=' xsi:type="s:GetOrderRequest"'))
+    yield from both(
+        "another type of the contract", "SchemaViolation", order(attributes=' xsi:type="s:GetOrderRequest"')
+    )
     yield from both("a base at the operation", "SchemaViolation", order(attributes=f' xml:base="http://{OUTSIDE}/"'))
     yield from around("a base at the Envelope", "", partial(_declared, f'xml:base="http://{OUTSIDE}/"'))
     link = f' xmlns:l="http://www.w3.org/1999/xlink" l:href="http://{OUTSIDE}/" l:actuate="onLoad"'

@@ -18,7 +18,7 @@ ODD = {
     "a slash in it": "<a/b/>",
     "an entity in it": "<a&amp;b/>",
     "a control character in it": "<a\x01b/>",
-    "a character beyond the first plane of old": "<a\U000f0000/>",
+    "a character beyond the first plane of old": "<a\U00010400/>",
     "an attribute without a value": "<a b/>",
     "an attribute without quotes": "<a b=c/>",
     "an attribute with a tag in it": '<a b="<"/>',
@@ -59,14 +59,16 @@ def attacks() -> Iterator[Attack]:
                 yield from both(f"a name of {length} bytes: {kind}", "TooComplex", partial(make, length))
     yield from both("a name of 90 characters and 270 bytes", "TooComplex", f"<{chr(0x4E00) * 90}/>")
     yield from both("a name as long as may be", "OperationUnknown", _element(256))
-    yield from both("thousands of names as long as may be", "EnvelopeInvalid", lambda: "".join(
-        f"<n{n:0250}/>" for n in range(900)
-    ))
+    yield from both(
+        "thousands of names as long as may be", "EnvelopeInvalid", lambda: "".join(f"<n{n:0250}/>" for n in range(900))
+    )
     yield from both("an operation by another letter", "OperationUnknown", "<s:CreateOrd\u0435r/>")
     yield from both("an operation in other letters", "OperationUnknown", "<s:createorder/>")
     yield from both("an operation in no namespace", "OperationUnknown", "<CreateOrder/>")
     yield from both("an operation of another service", "OperationUnknown", '<GetTicket xmlns="urn:opendepot:depot:1"/>')
-    yield from both("an operation of the Admin interface", "OperationUnknown", '<CreateShop xmlns="urn:opendepot:admin:1"/>')
+    yield from both(
+        "an operation of the Admin interface", "OperationUnknown", '<CreateShop xmlns="urn:opendepot:admin:1"/>'
+    )
     yield from both("a method that Python has", "OperationUnknown", "<s:__class__/>")
     yield from both("an element that Python has", "SchemaViolation", order(middle=f"<s:__init__>{CANARY}</s:__init__>"))
     for name, element in ODD.items():

@@ -12,7 +12,9 @@ KEY = b"Authorization: Bearer @KEY@"
 CHUNKED = b"Transfer-Encoding: chunked"
 
 
-def post(*fields: bytes, body: bytes = BODY, line: bytes = b"POST /v1/sales HTTP/1.1", host: bytes = b"Host: x.test") -> bytes:
+def post(
+    *fields: bytes, body: bytes = BODY, line: bytes = b"POST /v1/sales HTTP/1.1", host: bytes = b"Host: x.test"
+) -> bytes:
     given = [line, *([host] if host else []), PLAIN, KEY, *fields]
     return b"\r\n".join(given) + b"\r\n\r\n" + body
 
@@ -118,7 +120,9 @@ def attacks() -> Iterator[Attack]:
     for name, (raw, status) in FRAMING.items():
         yield Attack(name=name, make=partial(_sent, raw), statuses=(status,), code="")
     for name, (body, status) in CHUNKS.items():
-        yield Attack(name=f"chunked: {name}", make=partial(_sent, post(CHUNKED, body=body)), statuses=(status,), code="")
+        yield Attack(
+            name=f"chunked: {name}", make=partial(_sent, post(CHUNKED, body=body)), statuses=(status,), code=""
+        )
     large = post(length(10 * 1024**3), b"Expect: 100-continue", body=b"")
     yield Attack(name="a length of 10 GiB that asks", make=partial(_sent, large), statuses=(413,), code="TooLarge")
     large = post(length(10 * 1024**3))

@@ -94,7 +94,7 @@ def attacks() -> Iterator[Attack]:
     for name, href in HREFS.items():
         yield from case(f"href: {name}", "IncludeInvalid", include(href))
     yield from case("no href", "IncludeInvalid", INCLUDE.replace(' href="cid:value@x"', ""))
-    yield from case("an honest one with a context that is none", "TicketUnknown", INCLUDE)
+    yield from case("an honest one with a context that is none", "ContextRefused", INCLUDE)
     yield from case("one part twice", "IncludeInvalid", INCLUDE, more=f"<e:Header><h>{INCLUDE}</h></e:Header>")
     yield from case("two in one element", "IncludeInvalid", INCLUDE * 2)
     yield from case("text in front", "IncludeInvalid", "AAAA" + INCLUDE)
@@ -102,22 +102,34 @@ def attacks() -> Iterator[Attack]:
     yield from case("not empty", "IncludeInvalid", INCLUDE.replace("/>", "><y/></x:Include>"))
     yield from case("one in another", "IncludeInvalid", INCLUDE.replace("/>", f">{include('cid:b@x')}</x:Include>"))
     yield from case("deep in a value", "SchemaViolation", f"<y>{INCLUDE}</y>")
-    yield from case("in the Header", "TicketUnknown", "AAAA", more=f"<e:Header><h>{INCLUDE}</h></e:Header>")
-    yield from case("in the Header, to be understood", "NotUnderstood", "AAAA", more=(
-        f'<e:Header><h xmlns="urn:h" e:mustUnderstand="1">{INCLUDE}</h></e:Header>'
-    ))
-    yield from case("a flood of Includes", "IncludeInvalid", "AAAA", more="<e:Header>" + (
-        "".join(f"<h>{include(f'cid:{n}@x')}</h>" for n in range(1_500)) + "</e:Header>"
-    ))
-    yield from case("a part that names another", "TicketUnknown", INCLUDE, parts=part(include("cid:o@x").encode()) + part(
-        include("cid:value@x").encode(), id_="o@x"
-    ))
-    yield from case("a large part", "TicketUnknown", INCLUDE, parts=part(b"\0" * 250_000))
-    yield from case("a part with markup in it", "TicketUnknown", INCLUDE, parts=part(b"</d:context><x/>"))
-    yield from case("a DTD beside the envelope", "TicketUnknown", INCLUDE, parts=part(b"<!DOCTYPE a>"))
-    yield from case("a flood of parts that nobody names", "TicketUnknown", "AAAA", parts=b"".join(
-        part(b"x", id_=f"{n}@x") for n in range(127)
-    ))
+    yield from case("in the Header", "ContextRefused", "AAAA", more=f"<e:Header><h>{INCLUDE}</h></e:Header>")
+    yield from case(
+        "in the Header, to be understood",
+        "NotUnderstood",
+        "AAAA",
+        more=(f'<e:Header><h xmlns="urn:h" e:mustUnderstand="1">{INCLUDE}</h></e:Header>'),
+    )
+    yield from case(
+        "a flood of Includes",
+        "IncludeInvalid",
+        "AAAA",
+        more="<e:Header>" + ("".join(f"<h>{include(f'cid:{n}@x')}</h>" for n in range(1_500)) + "</e:Header>"),
+    )
+    yield from case(
+        "a part that names another",
+        "ContextRefused",
+        INCLUDE,
+        parts=part(include("cid:o@x").encode()) + part(include("cid:value@x").encode(), id_="o@x"),
+    )
+    yield from case("a large part", "ContextRefused", INCLUDE, parts=part(b"\0" * 250_000))
+    yield from case("a part with markup in it", "ContextRefused", INCLUDE, parts=part(b"</d:context><x/>"))
+    yield from case("a DTD beside the envelope", "ContextRefused", INCLUDE, parts=part(b"<!DOCTYPE a>"))
+    yield from case(
+        "a flood of parts that nobody names",
+        "ContextRefused",
+        "AAAA",
+        parts=b"".join(part(b"x", id_=f"{n}@x") for n in range(127)),
+    )
     for version in Version:
         yield Attack(
             name=f"an Include without a package, {version.name}",

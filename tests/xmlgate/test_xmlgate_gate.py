@@ -187,7 +187,23 @@ def test_a_long_token_is_not_scanned_again_with_each_chunk(work: SimpleNamespace
     assert len(work.counted) <= 12
 
 
-_REPEATED = ["xmlns", "xmlns ", "xmlns:a", "<a>xmlns</a>", "x", " ", "&lt;", "\n", ">", "]]", "é", "'", '"', "+/", "<a/>"]
+_REPEATED = [
+    "xmlns",
+    "xmlns ",
+    "xmlns:a",
+    "<a>xmlns</a>",
+    "x",
+    " ",
+    "&lt;",
+    "\n",
+    ">",
+    "]]",
+    "é",
+    "'",
+    '"',
+    "+/",
+    "<a/>",
+]
 
 
 @pytest.mark.parametrize("inner", _REPEATED)

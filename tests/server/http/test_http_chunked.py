@@ -70,6 +70,15 @@ def test_there_may_be_as_many_tiny_chunks_as_sixty_four_and_one_for_each_sixty_f
         read([chunk(b"x") * allowed + LAST_CHUNK], most=6400)
 
 
+def test_a_body_that_may_be_large_has_no_more_tiny_chunks_for_it_until_its_bytes_are_there() -> None:
+    most, allowed = 4 << 20, 4096
+    assert read([chunk(b"x") * (allowed - 1) + LAST_CHUNK], most=most) == (b"x" * (allowed - 1), b"")
+    with pytest.raises(HttpRefused, match="very many tiny chunks"):
+        read([chunk(b"x") * (allowed + 100)], most=most)
+    whole = chunk(b"x" * 65_536) + chunk(b"x") * (allowed + 1000)
+    assert read([whole + LAST_CHUNK], most=most) == (b"x" * (65_536 + allowed + 1000), b"")
+
+
 @given(st.binary(max_size=60), st.lists(st.integers(0, 60), max_size=6))
 def test_any_bytes_are_a_body_or_not_whole_or_refused_and_cuts_do_not_decide_which(
     data: bytes, cuts: list[int]

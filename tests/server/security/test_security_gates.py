@@ -297,6 +297,31 @@ async def test_whoever_names_a_shop_learns_nothing_of_it(world: World) -> None:
     assert (await admitted(gates, calling(gates, key=key, named="acme"))).shop.name == "acme"
 
 
+async def test_a_large_body_goes_to_the_parser_only_from_whom_the_head_proves(world: World) -> None:
+    gates = world.gates()
+    key = await world.shop()
+    await world.shop("by-address", policy=AccessPolicy.IP)
+    await world.shop("signing", policy=AccessPolicy.SIGNATURE)
+    await world.certificate("signing", signer().certificate)
+    await world.rules(ALLOW)
+    for call in (
+        calling(gates, key=key),
+        calling(gates, certificate=signer().der),
+        calling(gates, named="by-address"),
+    ):
+        await gates.admit_large(call, usual=1024)
+    for call, words in (
+        (calling(gates), "a body of more than 1024 bytes is read only from whom its HTTP head identifies"),
+        (calling(gates, certificate=signer("foreign").der), "a body of more than 1024 bytes"),
+        (calling(gates, key="od_wrong"), "this API key belongs to no active shop"),
+        (calling(gates, named="by-address", peer="198.51.100.1"), NO_SHOP),
+        (calling(gates, named="signing"), NO_SHOP),
+    ):
+        with pytest.raises(NotIdentified) as found:
+            await gates.admit_large(call, usual=1024)
+        assert words in found.value.message
+
+
 async def test_without_any_proof_it_is_said_what_is_missing(world: World) -> None:
     gates = world.gates()
     await world.keeper.look()
