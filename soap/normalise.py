@@ -4,8 +4,9 @@
 but single strings, and nil on an empty wrapper mean absent. An empty date, number or boolean stays a fault, since a
 lost date would sell a perpetual licence. So does an empty element that must hold one, and an entry of a list that is
 empty or nil: `<target/>` without its quantity or `<license/>` without its id would mean "all" (decision 13). So does
-an undeclared nil element. `xsi:nil="false"` says nothing and goes too. Nothing else is touched: a string of spaces is
-not empty, and text behind an element that goes stays for the validator to refuse.
+an undeclared nil element, and what says twice in one place that it is absent. `xsi:nil="false"` says nothing and goes
+too. Nothing else is touched: a string of spaces is not empty, and text behind an element that goes stays for the
+validator to refuse.
 
 Every optional string of the contract must have a character and every optional complex type a required child, so a
 message that needs this never validates before; the engine therefore asks only after a failed validation.
@@ -55,13 +56,16 @@ def normalise(payload: etree._Element, type_: ComplexType, *, taken: list[Taken]
 def _normalise_children(element: etree._Element, type_: ComplexType, taken: list[Taken]) -> bool:
     fields = {field.tag: field for field in type_.fields}
     changed = False
+    gone: set[str] = set()
     for child in list(element):
         field = fields.get(str(child.tag))
         if field is None:
             continue
-        if isinstance(field.type, ComplexType):
+        if len(child) and isinstance(field.type, ComplexType):
             changed = _normalise_children(child, field.type, taken) or changed
-        if field.optional and _means_absent(child, field) and _is_blank(child.tail):
+        # No client has a reason to say twice that something is absent, and to find thousands again would take long.
+        if field.optional and field.tag not in gone and _means_absent(child, field) and _is_blank(child.tail):
+            gone.add(field.tag)
             taken.append(Taken(element, element.index(child), child))
             element.remove(child)
             changed = True

@@ -22,7 +22,7 @@ NAMES = (
     "cesu-8",
     "scsu",
     "utf-16",
-    "utf8",
+    "utf_8",
     "x",
     "utf-8-sig",
     "base64",

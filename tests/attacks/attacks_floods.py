@@ -45,8 +45,13 @@ def attacks() -> Iterator[Attack]:
     yield from both("as many elements as may be", "EnvelopeInvalid", partial(_many, ELEMENTS - 2, "<x/>"))
     yield from both(
         "a flood of elements that are optional and empty",
-        "",
+        "SchemaViolation",
         lambda: order(transaction="customers", middle="<s:customer/>" * 15_000),
+    )
+    yield from both(
+        "a flood of elements that are optional and empty behind others",
+        "SchemaViolation",
+        lambda: order(lines="<s:orderLine/>" * 8_000 + "<s:customer/>" * 8_000),
     )
     yield from both(
         "a flood of elements of the contract",

@@ -250,6 +250,12 @@ def test_a_string_of_spaces_means_the_same_whatever_stands_beside_it(subject: Su
     assert element.findtext("{urn:t}ostring") == "  "
 
 
+@pytest.mark.parametrize("again", ["<t:ostring/>", '<t:ostring xsi:nil="true"/>'])
+def test_what_says_twice_that_it_is_absent_is_a_fault(again: str, subject: Subject) -> None:
+    assert subject.outcome(subject.wrapper({"ostring": "<t:ostring/>"}), "ostring") == GONE
+    assert subject.outcome(subject.wrapper({"ostring": "<t:ostring/>" + again}), "ostring") == FAULT
+
+
 @pytest.mark.parametrize("tail", ["x", "\u00a0"])
 def test_text_behind_an_element_that_means_absent_is_still_refused(tail: str, subject: Subject) -> None:
     assert subject.outcome(subject.wrapper({"ostring": f"<t:ostring/>{tail}"}), "ostring") == FAULT
