@@ -63,7 +63,7 @@ from server.security.wssecurity.once import MarkingStorage
 from server.security.wssecurity.signing import AnswerSigner, SigningKeyWrong
 from server.settings import Settings
 from server.transport import Pages, SoapApplication
-from soap import Contract, Engine, flattened_wsdl, load_contract, schema_locations
+from soap import Contract, Engine, flattened_wsdl, load_contract, schema_locations, wsdl_apart
 from soap.messages import admin, depot, ozomm, sales
 from storage import Storage, open_storage
 from storage.commands import InitialiseServer
@@ -474,12 +474,17 @@ def _service(published: Published, settings: Settings, public_url: str) -> Servi
 
 
 def _documents(published: Published, contract: Contract, public_url: str) -> Mapping[str, bytes]:
-    """Give what GET answers: the flattened WSDL, and the schema files as they are published."""
+    """Give what GET answers: the WSDL, flattened and apart from its schemas, and these as they are published."""
     folder = posixpath.dirname(published.wsdl)
     schemas = {f"xsd={name}": wsdl.read(f"{folder}/{name}") for name in schema_locations(contract)}
     address = public_url + published.path
     project = soapui_project(contract, address=address)
-    return {"wsdl": flattened_wsdl(contract, address=address), "soapui": project, **schemas}
+    return {
+        "wsdl": flattened_wsdl(contract, address=address),
+        "wsdl=apart": wsdl_apart(contract, address=address),
+        "soapui": project,
+        **schemas,
+    }
 
 
 def _signing(box: FirmSecurityBox) -> Callable[[], Awaitable[None]]:

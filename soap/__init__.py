@@ -18,7 +18,7 @@ streaming   answers that are written item by item
 engine      a service, seen from the server
 arriving    an answer that is read item by item while it arrives
 client      a service, seen from a client
-publish     the flattened WSDL
+publish     the WSDL as it is served
 """
 
 from soap.addressing import Addressing
@@ -30,7 +30,7 @@ from soap.errors import AnswerInvalid, ContractError, SoapError
 from soap.exchange import Exchange, Stage
 from soap.faults import ENGINE_FAULTS, Blame, Fault, FaultKind
 from soap.names import Version
-from soap.publish import flattened_wsdl, schema_locations
+from soap.publish import flattened_wsdl, schema_locations, wsdl_apart
 from soap.streaming import Segments, Streamed
 
 __all__ = [
@@ -57,4 +57,5 @@ __all__ = [
     "flattened_wsdl",
     "load_contract",
     "schema_locations",
+    "wsdl_apart",
 ]

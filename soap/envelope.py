@@ -21,6 +21,7 @@ _BODIES: Mapping[Version, str] = {version: f"{{{version}}}Body" for version in V
 
 _ADDRESSING = f"{{{WSA}}}"
 _BOOLEANS = frozenset({"0", "1", "false", "true"})
+_ENCODING = "http://www.w3.org/2003/05/soap-encoding"
 _NO_ENCODING = "http://www.w3.org/2003/05/soap-envelope/encoding/none"
 
 MOST_NAMED = 10
@@ -140,6 +141,7 @@ def read_envelope(root: etree._Element, content_type: ContentType) -> Envelope:
     addressing: list[etree._Element] = []
     blocks = _NO_BLOCKS if header is None else _understood(header, version, addressing)
     if len(body) != 1:
+        _check_references(body, version)
         raise SoapError(
             "EnvelopeInvalid",
             "the Body must hold exactly one element, the request of an operation",
@@ -180,13 +182,24 @@ def _check_encoding_style(element: etree._Element, path: str, version: Version) 
     """Refuse an encodingStyle that is not literal."""
     style = element.get(f"{{{version}}}encodingStyle")
     if style is not None and style not in {"", _NO_ENCODING}:
-        raise SoapError(
-            "EncodingStyleUnknown",
-            "this service reads document/literal messages only, without encodingStyle (Delphi: ioDocument, ioLiteral)",
-            path=path,
-            line=element.sourceline,
-            version=version,
-        )
+        raise _encoded(element, path, version)
+
+
+def _check_references(body: etree._Element, version: Version) -> None:
+    """Tell those that encode (SOAP 1.1 section 5.4.1, values beside each other under ids) what they do."""
+    for child in body[1:]:
+        if child.get("id") is not None or child.get(f"{{{_ENCODING}}}id") is not None:
+            raise _encoded(child, "Envelope/Body", version)
+
+
+def _encoded(element: etree._Element, path: str, version: Version) -> SoapError:
+    return SoapError(
+        "EncodingStyleUnknown",
+        "this service reads document/literal messages only, without encodingStyle (Delphi: ioDocument, ioLiteral)",
+        path=path,
+        line=element.sourceline,
+        version=version,
+    )
 
 
 def path_to(element: etree._Element, root: etree._Element) -> str:

@@ -1,4 +1,4 @@
-"""The documents that a service hands out about itself: the flattened WSDL (rule R1)."""
+"""The documents that a service hands out about itself: its WSDL, flattened (rule R1) or with its schemas apart."""
 
 from copy import deepcopy
 
@@ -19,6 +19,18 @@ def flattened_wsdl(contract: Contract, *, address: str) -> bytes:
     if types is None:
         raise AssertionError("load_contract has found schemas in wsdl:types")
     types[:] = [_standing_alone(schema) for schema in contract.schemas.values()]
+    return _written(document, address)
+
+
+def wsdl_apart(contract: Contract, *, address: str) -> bytes:
+    """Give the WSDL that imports its schemas from `address`, as `?xsd=` serves them; the same bytes each time."""
+    document = deepcopy(contract.document.getroottree())
+    for node in document.iterfind(f"{{{WSDL}}}types/{{{XSD}}}schema/{{{XSD}}}import"):
+        node.set("schemaLocation", f"{address}?xsd={node.get('schemaLocation')}")
+    return _written(document, address)
+
+
+def _written(document: "etree._ElementTree[etree._Element]", address: str) -> bytes:
     for namespace in (WSDL_SOAP11, WSDL_SOAP12):
         for node in document.iter(f"{{{namespace}}}address"):
             node.set("location", address)

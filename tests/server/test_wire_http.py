@@ -43,6 +43,24 @@ async def test_the_schema_files_are_served_as_they_are_published(server: Server)
         assert response.status == 405
 
 
+async def test_every_document_is_the_same_bytes_after_a_restart(start: Start) -> None:
+    found = []
+    for _ in range(2):
+        server = await start(public_url="https://licences.example.com")
+        documents = {}
+        for service in ("sales", "depot", "ozomm"):
+            for query in ("wsdl", "wsdl=apart", f"xsd={service}.xsd", "xsd=header.xsd", "soapui"):
+                for _ in range(2):
+                    async with server.session.get(f"{server.up.local_url}/v1/{service}?{query}") as response:
+                        body = await response.read()
+                        assert (response.status, documents.setdefault((service, query), body)) == (200, body)
+        async with server.session.get(f"{server.up.admin_url}/v1/admin?wsdl=apart") as response:
+            assert response.status == 200
+            assert b"?xsd=admin.xsd" in await response.read()
+        found.append(documents)
+    assert found[0] == found[1]
+
+
 async def test_the_wsdl_has_the_configured_url_and_never_that_of_the_host_header(start: Start) -> None:
     configured = await start(public_url="https://licences.example.com/")
     found = set()

@@ -7,19 +7,23 @@ import pytest
 import xmlschema
 import zeep
 from lxml import etree
+from message_values import SERVICES
 
-from soap import flattened_wsdl, load_contract
+from soap import flattened_wsdl, load_contract, schema_locations, wsdl_apart
 from soap.names import WSDL, WSDL_SOAP11, WSDL_SOAP12, XSD
 
 ADDRESS = "https://licences.example/v1/service?a=1&b=2"
 
 
-def test_the_same_address_gives_the_same_bytes_in_every_process(service: Any) -> None:
-    name = service.contract.name.lower()
+def test_the_same_address_gives_the_same_bytes_in_every_process() -> None:
     program = (
-        "import sys; from soap import *;"
-        f"sys.stdout.buffer.write(flattened_wsdl(load_contract('v1/{name}.wsdl'), address={ADDRESS!r}))"
+        "import sys; from soap import *\n"
+        f"for name in {list(SERVICES)}:\n"
+        "    for write in (flattened_wsdl, wsdl_apart):\n"
+        f"        sys.stdout.buffer.write(write(load_contract(f'v1/{{name}}.wsdl'), address={ADDRESS!r}))"
     )
+    contracts = [load_contract(f"v1/{name}.wsdl") for name in SERVICES]
+    expected = b"".join(write(c, address=ADDRESS) for c in contracts for write in (flattened_wsdl, wsdl_apart))
     for seed in ("0", "1"):
         other = subprocess.run(
             [sys.executable, "-c", program],
@@ -27,7 +31,24 @@ def test_the_same_address_gives_the_same_bytes_in_every_process(service: Any) ->
             capture_output=True,
             env={"PYTHONHASHSEED": seed, "PYTHONPATH": ":".join(sys.path)},
         )
-        assert other.stdout == flattened_wsdl(service.contract, address=ADDRESS)
+        assert other.stdout == expected
+
+
+def test_apart_it_imports_each_schema_from_where_it_is_served(service: Any) -> None:
+    apart = etree.fromstring(wsdl_apart(service.contract, address=ADDRESS))
+    whole = etree.fromstring(flattened_wsdl(service.contract, address=ADDRESS))
+    imported = {str(node.get("namespace")): str(node.get("schemaLocation")) for node in apart.iter(f"{{{XSD}}}import")}
+    assert imported == {
+        space: f"{ADDRESS}?xsd={name}"
+        for space, name in zip(
+            sorted(service.contract.schemas), sorted(schema_locations(service.contract)), strict=True
+        )
+    }
+    for root in (apart, whole):
+        types = root.find(f"{{{WSDL}}}types")
+        assert types is not None
+        root.remove(types)
+    assert etree.tostring(apart, method="c14n") == etree.tostring(whole, method="c14n")
 
 
 def test_only_the_addresses_differ_between_two_addresses(service: Any) -> None:
