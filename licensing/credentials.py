@@ -17,11 +17,11 @@ from licensing.errors import (
     CredentialUnknown,
     NameInvalid,
     OverlapInvalid,
-    PolicyInvalid,
     ShopUnknown,
 )
 from licensing.ids import Ids
 from licensing.lookups import Lookups
+from licensing.shop_changes import ShopChanges, check_depot_policy
 from licensing.vault import Vault
 from storage import Storage
 from storage.commands import (
@@ -35,20 +35,13 @@ from storage.commands import (
     ShowShop,
 )
 from storage.records import AccessPolicy, AuditRow, Credential, Identity, Shop
+from storage.together import AllOrNone, NoneDone
 
 KEY_PREFIX = "od_"
 API_KEY = "api-key"
 USERNAME = "username"
 CERTIFICATE = "certificate"
 AUTHORITY = "authority"
-DEPOT_POLICIES = (
-    AccessPolicy.CREDENTIAL,
-    AccessPolicy.MTLS,
-    AccessPolicy.SIGNATURE,
-    AccessPolicy.IP_AND_CREDENTIAL,
-    AccessPolicy.IP_AND_MTLS,
-    AccessPolicy.IP_AND_SIGNATURE,
-)
 MOST_VALID_KEYS = 2
 LEAST_RSA_BITS = 2048
 _EXISTS = "this is registered already, with this shop or another one; take another one"
@@ -93,6 +86,7 @@ class Credentials:
         self._random = random
         self._ids = Ids(clock=clock, random=random)
         self.lookups = Lookups(storage=storage, vault=vault)
+        self.shop_changes = ShopChanges(storage=storage, clock=clock)
 
     async def find_api_key(self, api_key: str, name: str | None = None) -> Identity | None:
         """Give whose API key this is, None unless it holds now; where a name is given, it must be that shop's."""
@@ -129,23 +123,30 @@ class Credentials:
             raise OverlapInvalid("the overlap is 0 to 365 days; 0 ends the old key at once", path="overlap")
         view, now = await self.show(name), self._clock()
         before = [one for one in view.credentials if one.kind == API_KEY and one.holds(now)]
-        # With a third one, the eldest ends at once: whoever rotates twice within an overlap means the newest two.
-        for eldest in before[: -(MOST_VALID_KEYS - 1)]:
-            await self.revoke(name, eldest.credential_id, actor=actor)
         ends = now + overlap
-        made = await self._add_key(
+        made, adding = self._new_key(
             view.shop, label=label, actor=actor, ending=tuple(one.credential_id for one in before[-1:]), ending_at=ends
         )
+        # With a third one, the eldest ends at once: whoever rotates twice within an overlap means the newest two.
+        eldest = [self._revocation(view.shop, one.credential_id, actor) for one in before[: -(MOST_VALID_KEYS - 1)]]
+        outcome = await self._storage.execute(AllOrNone(commands=(*eldest, adding)))
+        if isinstance(outcome, NoneDone):
+            raise CredentialUnknown(
+                f"the keys of shop {name} were changed by somebody else at the same time; look at them with "
+                f"`opendepot shop show {name}` and try again",
+                path="credentialId",
+            )
         return made, ends
 
-    async def _add_key(
+    def _new_key(
         self, shop: Shop, *, label: str, actor: str, ending: tuple[str, ...], ending_at: datetime
-    ) -> NewSecret:
+    ) -> tuple[NewSecret, AddCredential]:
         api_key = new_key(self._random)
         credential = self._credential(shop, API_KEY, self._vault.index(API_KEY, api_key), label=label)
         details = {"kind": API_KEY, "credential": credential.credential_id, "ending": list(ending)}
-        await self._add(shop, credential, details=details, actor=actor, ending=ending, ending_at=ending_at)
-        return NewSecret(credential=credential, secret=api_key)
+        audit = self._audit("AddCredential", shop.name, details, actor)
+        command = AddCredential(credential=credential, audit=audit, ending=ending, ending_at=ending_at)
+        return NewSecret(credential=credential, secret=api_key), command
 
     async def add_username(self, name: str, username: str, *, label: str = "", actor: str = "cli") -> NewSecret:
         """Let a shop use a username; its secret is made here. Raises ShopUnknown, NameInvalid, CredentialExists."""
@@ -192,11 +193,7 @@ class Credentials:
     async def revoke(self, name: str, credential_id: str, *, actor: str = "cli") -> None:
         """Let a credential hold no more. Raises ShopUnknown, CredentialUnknown."""
         view = await self.show(name)
-        audit = self._audit("RevokeCredential", view.shop.name, {"credential": credential_id}, actor)
-        command = RevokeCredential(
-            shop_id=view.shop.shop_id, credential_id=credential_id, at=self._clock(), audit=audit
-        )
-        if not await self._storage.execute(command):
+        if not await self._storage.execute(self._revocation(view.shop, credential_id, actor)):
             raise CredentialUnknown(
                 f"shop {name} has no credential {credential_id} that could be revoked; `opendepot shop show {name}`",
                 path="credentialId",
@@ -210,9 +207,7 @@ class Credentials:
 
     async def set_depot_policy(self, name: str, policy: AccessPolicy, *, actor: str = "cli") -> None:
         """Say what proves a shop at the Depot. Raises ShopUnknown, PolicyInvalid for one by address alone."""
-        if policy not in DEPOT_POLICIES:
-            allowed = ", ".join(DEPOT_POLICIES)
-            raise PolicyInvalid(f"at the Depot an address proves no shop; the policy is {allowed}", path="policy")
+        check_depot_policy(policy)
         audit = self._audit("SetDepotPolicy", name, {"policy": policy.value}, actor)
         if not await self._storage.execute(SetDepotPolicy(name=name, policy=policy, audit=audit)):
             raise ShopUnknown(f"there is no shop {name}; `opendepot shop list` has their names", path="shopName")
@@ -233,6 +228,10 @@ class Credentials:
     async def _refuse_taken(self, kind: str, text: str) -> None:
         if await self.lookups.is_taken(kind, text, self._identity):
             raise CredentialExists(_EXISTS)
+
+    def _revocation(self, shop: Shop, credential_id: str, actor: str) -> RevokeCredential:
+        audit = self._audit("RevokeCredential", shop.name, {"credential": credential_id}, actor)
+        return RevokeCredential(shop_id=shop.shop_id, credential_id=credential_id, at=self._clock(), audit=audit)
 
     def _credential(
         self,
@@ -264,12 +263,9 @@ class Credentials:
         *,
         details: Mapping[str, object],
         actor: str,
-        ending: tuple[str, ...] = (),
-        ending_at: datetime | None = None,
     ) -> None:
         audit = self._audit("AddCredential", shop.name, details, actor)
-        command = AddCredential(credential=credential, audit=audit, ending=ending, ending_at=ending_at)
-        if not await self._storage.execute(command):
+        if not await self._storage.execute(AddCredential(credential=credential, audit=audit)):
             raise CredentialExists(_EXISTS)
 
     def _audit(self, action: str, subject: str, details: Mapping[str, object], actor: str) -> AuditRow:

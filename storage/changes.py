@@ -68,6 +68,7 @@ from storage.outcomes import Withdrawn
 from storage.plans import Plan, ReadEach, many, one, written, written_each
 from storage.reads import load_server
 from storage.records import Approval, Counter, Placement, ServerRow
+from storage.together import AllOrNone, plan_all_or_none
 
 PlannedCommand = (
     InitialiseServer
@@ -80,6 +81,7 @@ PlannedCommand = (
     | CredentialCommand
     | GuessCommand
     | KeyCommand
+    | AllOrNone
     | StoreFilters
     | ChangeLicenses
     | ApplyTransfer
@@ -145,6 +147,8 @@ def plan_command(command: PlannedCommand) -> Plan[object]:  # noqa: C901, PLR091
             return erase_orders(command)
         case BeginExtension() | ClaimExtensions() | AdvanceExtension() | RetryExtensions() | EraseExtensions():
             return plan_extension_command(command)
+        case AllOrNone():
+            return plan_all_or_none(command, plan_command)
         case UseMarks() | ForgetMarks():
             return plan_mark_command(command, plan_command)
         case ClaimMessages() | SettleDelivered() | SettleFailed() | RetryMessages() | DropMessage():

@@ -39,6 +39,7 @@ from storage.records import (
     Ticket,
     TransferRow,
 )
+from storage.together import AllOrNone
 
 # --- commands and their results -------------------------------------------------------------------------------------
 
@@ -729,6 +730,7 @@ Command = (
     | RevokeAdministrator
     | GuessCommand
     | KeyCommand
+    | AllOrNone
     | StoreFilters
     | MarketingCommand
 )

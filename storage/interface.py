@@ -144,6 +144,7 @@ from storage.outbox import (
     SettleFailed,
 )
 from storage.records import Administrator, Approval, AuditRow, FilterDocument, Identity, Item, ServerRow, Shop, StepRow
+from storage.together import AllDone, AllOrNone, NoneDone
 
 
 class Storage(Protocol):
@@ -163,6 +164,8 @@ class Storage(Protocol):
     async def execute(self, command: AddKeys | ActivateKey | FinishKey | RetireKey | ReportKeys) -> bool: ...
     @overload
     async def execute(self, command: Renew) -> int: ...
+    @overload
+    async def execute(self, command: AllOrNone) -> AllDone | NoneDone: ...
     @overload
     async def execute(self, command: CountGuess) -> GuessCounted: ...
     @overload

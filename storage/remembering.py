@@ -33,6 +33,7 @@ from storage.commands import (
 from storage.errors import StorageError, StorageUnavailable
 from storage.interface import Storage
 from storage.records import Identity, Item, Shop
+from storage.together import AllOrNone
 
 _CHANGING = (
     AddItem,
@@ -45,6 +46,7 @@ _CHANGING = (
     AddCredential,
     RevokeCredential,
     StoreFilters,
+    AllOrNone,
 )
 LOOK_SECONDS = 0.25
 BLIND_SECONDS = 5.0
