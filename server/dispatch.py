@@ -18,7 +18,7 @@ from server.security.callers import Caller, Calling
 from server.security.gates import Gates, gate_a
 from server.security.guessing import GuessKeeper, is_guess, targets_of
 from server.security.wssecurity.once import carried_out_once
-from server.security.wssecurity.refusals import SecurityFailed, SecurityRefused
+from server.security.wssecurity.refusals import SecurityFailed, SecurityRefused, SecurityReplayed
 from server.security.wssecurity.signing import AnswerSigner
 from soap import Addressing, Engine, Exchange, Received, Reply, Segments, SoapError, Stage, Version
 from storage import Storage
@@ -244,6 +244,9 @@ class SoapExchange:
             self._dispatcher.events.info(
                 "message_security_refused", reference=self._reference, code=fault.code, detail=_detail(error)
             )
+        if isinstance(error, SecurityReplayed):
+            # Found out when the marks are written, long after the proofs were counted.
+            self._dispatcher.metrics.message_security.labels(fault.code).inc()
         if isinstance(error, SoapError) and error.version is not None:
             self._version = error.version
         self._stages.to(Stage.FAULTING)

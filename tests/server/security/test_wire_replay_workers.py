@@ -1,4 +1,4 @@
-"""A message is taken once: by the two workers of a supervisor, after its restart, and by another node on its database."""
+"""A message is taken once: by both workers of a supervisor, after its restart, and by another node on its database."""
 
 import asyncio
 import re
@@ -48,13 +48,13 @@ def depot(tmp_path: Path, postgres: PostgresServer) -> Depot:
     return made
 
 
-async def filled(depot: Depot, certificate: Path) -> tuple[str, str]:
-    """A shop with a certificate and a username; its API key and the username's secret."""
+async def filled(depot: Depot, pem: bytes) -> str:
+    """A shop with a certificate and a username, whose secret is given."""
     async with opened_core(load_settings(depot.config)) as core:
         await core.catalogue.add_item(item_number=ITEM, firm_code=6000010, product_code=1)
-        _, api_key = await core.catalogue.add_shop("shop")
-        await core.credentials.add_certificate("shop", read_pem(certificate.read_bytes()))
-        return api_key, (await core.credentials.add_username("shop", "machine")).secret
+        await core.catalogue.add_shop("shop")
+        await core.credentials.add_certificate("shop", read_pem(pem))
+        return (await core.credentials.add_username("shop", "machine")).secret
 
 
 async def sent(server: Supervised, message: bytes) -> str:
@@ -90,7 +90,7 @@ async def test_a_second_use_is_refused_by_the_other_worker_after_a_restart_and_o
     depot: Depot, tmp_path: Path
 ) -> None:
     pair = self_signed(tmp_path, "p256")
-    _, secret = in_thread(lambda: asyncio.run(filled(depot, pair.certificate)))
+    secret = in_thread(lambda: asyncio.run(filled(depot, pair.certificate.read_bytes())))
     with ExitStack() as stack:
         server = Supervised(depot, workers=2)
         stack.callback(server.end)
