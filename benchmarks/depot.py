@@ -50,6 +50,7 @@ FIRM_CODE = 6_000_010
 A_SECOND = 400
 """Collections for each second that a measurement shall take, and as many for the warm-up."""
 AT_ONCE = 256
+SEALED_AT_ONCE = 20_000
 _SERVE = "from server.cli.main import main; main()"
 
 
@@ -201,7 +202,15 @@ def _stocked(folder: Path, held: int) -> Stocked:
         if database.execute("SELECT count(*) FROM tickets").fetchone() != (1,):
             raise Refused("a new server's database should hold the one order that is multiplied")
     multiply_sqlite(Path(stock.settings.database), held)
+    asyncio.run(_seal(stock.settings))
     return stock
+
+
+async def _seal(settings: Settings) -> None:
+    """Seal the audit of what was multiplied, which a server has done long before it holds so many tickets."""
+    async with opened_core(settings) as core:
+        while (await core.sealer.seal(most=SEALED_AT_ONCE)).more:
+            pass
 
 
 async def _prepare(settings: Settings) -> None:

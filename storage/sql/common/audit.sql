@@ -14,16 +14,6 @@ UPDATE audit_head
 SET position = :position, link = :link, sealed_at = :sealed_at, public_key = :public_key, signature = :signature
 WHERE position = :after;
 
--- name: unsealed_audit
-SELECT audit_id, at, actor, action, subject, details, salt, seal, erased
-FROM audit
-WHERE seal IS NULL
-ORDER BY audit_id
-LIMIT :limit;
-
--- name: unsealed_audit_count
-SELECT count(*) AS unsealed FROM (SELECT 1 AS one FROM audit WHERE seal IS NULL LIMIT :most) AS counted;
-
 -- name: audit_chain_after
 SELECT
     c.position, c.audit_id AS chained_id, c.details_digest, c.digest,

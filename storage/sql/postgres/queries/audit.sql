@@ -8,3 +8,13 @@ WHERE a.audit_id = n.audit_id AND a.seal IS NULL AND a.erased = n.erased;
 INSERT INTO audit_chain (position, audit_id, details_digest, digest)
 SELECT *
 FROM unnest(:position::bigint[], :audit_id::text[], :details_digest::bytea[], :digest::bytea[]);
+
+-- name: unsealed_audit
+SELECT audit_id, at, actor, action, subject, details, salt, seal, erased
+FROM audit
+WHERE seal IS NULL
+ORDER BY audit_id
+LIMIT :limit;
+
+-- name: unsealed_audit_count
+SELECT count(*) AS unsealed FROM (SELECT 1 AS one FROM audit WHERE seal IS NULL LIMIT :most) AS counted;
