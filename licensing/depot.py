@@ -184,7 +184,8 @@ class Depot:
 
     async def _settled(self, met: Contact, context: Context, view: TransferView, action: str) -> UpdateAnswer | None:
         """Write what a context made of its container and answer; None when it had moved, or the wish comes next."""
-        if not await self._carrier.write(met.plan, view, action=action, context=context):
+        plan = self._carrier.signed(met.plan)
+        if not await self._carrier.write(plan, view, action=action, context=context):
             return None
         if met.alarm is not None:
             self.alarms.raise_alarm(met.alarm, serial=context.serial, firm_code=context.firm_code)
@@ -192,7 +193,7 @@ class Depot:
             return None
         steps: Sequence[StepRow] = ()
         if met.sends:
-            steps = file_steps([*view.steps, *met.plan.steps], after=context.counter, to=met.plan.container.end)
+            steps = file_steps([*view.steps, *plan.steps], after=context.counter, to=plan.container.end)
         return UpdateAnswer(state=met.state, update=await self._carrier.file(context, steps))
 
     async def _updated(self, asked: _Request, view: TransferView) -> UpdateAnswer | None:
@@ -202,7 +203,7 @@ class Depot:
         if view.ticket is not None:
             lowers = asked.action == RETURN_LICENSE
             wish = Wish(ticket_id=view.ticket.ticket_id, targets=asked.targets, lowers=lowers)
-        plan = plan_update(container, context, view, wish, now=self._carrier.now())
+        plan = self._carrier.signed(plan_update(container, context, view, wish, now=self._carrier.now()))
         acted = plan.steps and plan.refusal is None  # a fault is not remembered, nor a request that changed nothing
         transfer = self._transfer(plan, asked) if acted else None
         action = asked.action if acted else CONFIRM_LICENSE_UPDATE

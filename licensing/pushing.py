@@ -92,7 +92,7 @@ class Pushing:
             refusal = _not_pushed(view)
             if refusal is not None or view.container is None:
                 return UpdateAnswer(state=refusal or "ExportAgain", update=None)
-            plan = plan_push(view.container, view, now=self._carrier.now())
+            plan = self._carrier.signed(plan_push(view.container, view, now=self._carrier.now()))
             if await self._carrier.write(plan, view, action=GET_AUTO_UPDATE):
                 after = view.container.confirmed
                 steps = file_steps([*view.steps, *plan.steps], after=after, to=plan.container.end)

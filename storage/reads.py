@@ -1,6 +1,7 @@
 """Each query as a plan; all its statements see the same snapshot."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from storage import rows
 from storage.audit_plans import plan_audit_query
@@ -400,13 +401,7 @@ def _load_transfer(query: LoadTransfer) -> Plan[TransferView]:
     here: rows.Parameters = {"serial": query.serial, "firm_code": query.firm_code}
     row = yield from one("container", here)
     container = None if row is None else rows.container(row)
-    row = None if query.key is None else (yield from one("transfer", {**here, "key": query.key}))
-    transfer = None if row is None else rows.transfer(row)
-    epoch, number = query.context_counter
-    at_context = yield from one("step_at", {**here, "epoch": epoch, "number": number})
-    after = _steps_needed_after(query, container, transfer)
-    steps = yield from many("steps_after", {**here, "after_epoch": after[0], "after_number": after[1]})
-    same, below, above = yield from _neighbours(query, (0, 0) if container is None else container.base)
+    chain = NO_CHAIN if container is None else (yield from _chain(query, container))
     ticket = None
     if query.ticket_lookup is not None:
         ticket = yield from one("ticket_by_lookup", {"lookup": query.ticket_lookup})
@@ -425,17 +420,51 @@ def _load_transfer(query: LoadTransfer) -> Plan[TransferView]:
     return TransferView(
         container=container,
         current_epoch=server.current_epoch,
+        same_export=chain.same_export,
+        export_below=chain.export_below,
+        export_above=chain.export_above,
+        steps=chain.steps,
+        at_context=chain.at_context,
+        transfer=chain.transfer,
+        ticket=None if ticket is None else rows.ticket(ticket),
+        licenses=licenses,
+        placements=tuple(map(rows.placement, placements)),
+        blocked=blocked is not None,
+        allowances=allowances,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Chain:
+    """What is kept of a container that the server has met, as a `TransferView` holds it."""
+
+    same_export: ContextRow | None = None
+    export_below: ContextRow | None = None
+    export_above: ContextRow | None = None
+    steps: tuple[StepRow, ...] = ()
+    at_context: StepRow | None = None
+    transfer: TransferRow | None = None
+
+
+NO_CHAIN = Chain()
+
+
+def _chain(query: LoadTransfer, container: ContainerRow) -> Plan[Chain]:
+    here: rows.Parameters = {"serial": query.serial, "firm_code": query.firm_code}
+    row = None if query.key is None else (yield from one("transfer", {**here, "key": query.key}))
+    transfer = None if row is None else rows.transfer(row)
+    epoch, number = query.context_counter
+    at_context = yield from one("step_at", {**here, "epoch": epoch, "number": number})
+    after = _steps_needed_after(query, container, transfer)
+    steps = yield from many("steps_after", {**here, "after_epoch": after[0], "after_number": after[1]})
+    same, below, above = yield from _neighbours(query, container.base)
+    return Chain(
         same_export=same,
         export_below=below,
         export_above=above,
         steps=tuple(map(rows.step, steps)),
         at_context=None if at_context is None else rows.step(at_context),
         transfer=transfer,
-        ticket=None if ticket is None else rows.ticket(ticket),
-        licenses=licenses,
-        placements=tuple(map(rows.placement, placements)),
-        blocked=blocked is not None,
-        allowances=allowances,
     )
 
 
@@ -502,9 +531,7 @@ def _list_containers(query: ListContainers) -> Plan[tuple[tuple[str, int], ...]]
     return tuple((row["serial"], row["firm_code"]) for row in found)
 
 
-def _steps_needed_after(query: LoadTransfer, container: ContainerRow | None, transfer: TransferRow | None) -> Counter:
-    if container is None:
-        return query.context_counter
+def _steps_needed_after(query: LoadTransfer, container: ContainerRow, transfer: TransferRow | None) -> Counter:
     epoch, number = container.base
     after = min(container.confirmed, max(query.context_counter, (epoch, number - 1)))
     return after if transfer is None else min(after, transfer.from_counter)

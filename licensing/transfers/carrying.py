@@ -94,6 +94,19 @@ class Carrier:
             return False
         return True
 
+    def signed(self, plan: Plan) -> Plan:
+        """Give a plan with its steps signed, unless that waits for a device: one commit then reserves and stores them.
+
+        What is signed here and cannot be written, because something has moved, has left this process for nobody.
+        """
+        if self.box.waits or not plan.steps:
+            return plan
+        steps = tuple(
+            replace(step, signed=signed)
+            for step, (_, signed) in zip(plan.steps, self._signatures(plan.steps), strict=True)
+        )
+        return replace(plan, steps=steps)
+
     async def write(
         self,
         plan: Plan,
@@ -167,7 +180,7 @@ class Carrier:
             return None
         signed: dict[Counter, bytes] = {step.counter: step.signed for step in steps if step.signed is not None}
         unsigned = [step for step in steps if step.signed is None]
-        fresh = await asyncio.to_thread(self._signed, unsigned) if self.box.waits else self._signed(unsigned)
+        fresh = await asyncio.to_thread(self._signatures, unsigned) if self.box.waits else self._signatures(unsigned)
         if fresh:
             stored = await self.storage.execute(StoreSigned(serial=row.serial, firm_code=row.firm_code, signed=fresh))
             signed.update((counter, data) for (counter, _), data in zip(fresh, stored, strict=True))
@@ -187,7 +200,7 @@ class Carrier:
         """Give the time as epochs count it."""
         return int(self.clock().timestamp() * 1000)
 
-    def _signed(self, steps: Sequence[StepRow]) -> tuple[tuple[Counter, bytes], ...]:
+    def _signatures(self, steps: Sequence[StepRow]) -> tuple[tuple[Counter, bytes], ...]:
         return tuple((step.counter, sign_step(step.content, firm_code=step.firm_code, box=self.box)) for step in steps)
 
     def _context_row(self, context: Context) -> ContextRow:

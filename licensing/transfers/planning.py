@@ -21,7 +21,7 @@ from containers import (
     render_step,
 )
 from containers.blocks import block_digest
-from containers.states import state_digest
+from containers.states import listing_digest
 from licensing.allowances import check_return
 from licensing.collecting import check_parts, check_whole_return, check_whole_ticket, refusal
 from licensing.errors import LicenseRepeated, LicenseUnknown, LicensingError, MixedFirmCodes, NothingFree
@@ -115,6 +115,7 @@ def plan_update(
     row = receipt.container
     before = {placement.license_id: placement.wanted for placement in view.placements}
     builder = _caught_up(row, view, before, now=now)
+    first = row.end == START and not builder.state  # nothing was ever given to this container, and nothing waits for it
     after, refusal = before, None
     try:
         targets = {} if wish is None else _targets(receipt, view, wish, before, now=now)
@@ -122,11 +123,15 @@ def plan_update(
         if raises and not any(targets.values()) and not builder.leads_somewhere(context):
             raise NothingFree(_ALL_ELSEWHERE)
         after = {**before, **targets}
-        builder.change(asked_state(after, view.licenses, row.end_state, view.blocks))
+        asked = asked_state(after, view.licenses, row.end_state, view.blocks)
+        if first and asked:
+            builder.reset(view.current_epoch, asked)
+        elif not first:
+            builder.change(asked)
     except LicensingError as error:
         refusal = error
-    if row.end == START and not builder.state:
-        # Nothing was ever given to this container, and nothing is now: an empty step would say nothing.
+    if first and not builder.steps:
+        # An empty step would say nothing.
         return replace(receipt, refusal=refusal)
     return _planned(builder, row, view, before=before, after=after, now=now, refusal=refusal)
 
@@ -135,15 +140,20 @@ def plan_push(container: ContainerRow, view: TransferView, *, now: datetime) -> 
     """Put the vendor's difference behind what is reserved, without a fresh context."""
     before = {placement.license_id: placement.wanted for placement in view.placements}
     builder = _caught_up(container, view, before, now=now)
-    if container.end == START and not builder.state:
+    if container.end == START and not builder.steps:
         return Plan(container=container)
     return _planned(builder, container, view, before=before, after=before, now=now)
 
 
 def _caught_up(row: ContainerRow, view: TransferView, before: Mapping[str, int], *, now: datetime) -> "Steps":
-    """Give a chain with the vendor's difference at its end: a reset where its epoch is an older one."""
+    """Give a chain with the vendor's difference at its end: a reset where its epoch is an older one.
+
+    A chain that nothing stands in and nothing is due for stays empty: its reset comes with the first licence.
+    """
     builder = Steps(row=row, now=now, blocks=view.blocks)
     state = asked_state(before, view.licenses, row.end_state, view.blocks)
+    if row.end == START and not state:
+        return builder
     if row.epoch < view.current_epoch:
         builder.reset(view.current_epoch, state)
     else:
@@ -161,7 +171,7 @@ def _planned(
     now: datetime,
     refusal: LicensingError | None = None,
 ) -> Plan:
-    states = [*states_from_confirmed(row, view.steps), *(parse_state(step.state_after) for step in builder.steps)]
+    states = [*states_from_confirmed(row, view.steps), *builder.states]
     placements = Wanted(quantities=after).placements(
         serial=row.serial, states=states, before=view.placements, known=view.licenses
     )
@@ -292,6 +302,7 @@ class Steps:
         self.row = row
         self._blocks = {block_digest(block): block for data in blocks.values() for block in data.values()}
         self.steps: list[StepRow] = []
+        self.states: list[State] = []  # after each step
         self._now = now
         self.state: State = parse_state(row.end_state)
 
@@ -316,21 +327,21 @@ class Steps:
         self._append(StepKind.DELTA, Counter(end.epoch, end.number + 1), state, put=put, remove=remove)
 
     def _append(self, kind: StepKind, to: Counter, state: State, *, put: State, remove: tuple[str, ...]) -> None:
+        listing = render_state(state)
         step = Step(
             serial=self.row.serial,
             firm_code=self.row.firm_code,
             kind=kind,
             from_counter=Counter(*self.row.end),
             to_counter=to,
-            digest_before=state_digest(self.state),
-            digest_after=state_digest(state),
+            digest_before=listing_digest(self.row.end_state),
+            digest_after=listing_digest(listing),
             seen=Seen(export=self.row.newest_export, nonce=self.row.newest_nonce),
             issued=self._now,
             put=put,
             remove=remove,
             blocks=self._brought(kind, put),
         )
-        listing = render_state(state)
         self.steps.append(
             StepRow(
                 serial=step.serial,
@@ -347,6 +358,7 @@ class Steps:
             )
         )
         self.state = state
+        self.states.append(state)
         self.row = replace(self.row, end=to, end_state=listing)
 
     def _brought(self, kind: StepKind, put: State) -> tuple[bytes, ...]:

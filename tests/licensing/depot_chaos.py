@@ -39,11 +39,13 @@ SHARED_MEMORY = Path("/dev/shm")
 
 
 class VaryingBox:
-    """A Firm Security Box that signs the same content in another way every time, as hardware does."""
+    """A Firm Security Box that signs the same content in another way every time, as hardware does.
 
-    waits = False
+    While it `waits`, steps are reserved before they are signed.
+    """
 
     def __init__(self) -> None:
+        self.waits = False
         self._turn = 0
 
     def certificate(self, firm_code: int) -> bytes:
@@ -538,6 +540,11 @@ class Chaos(RuleBasedStateMachine):
                 assert self.steps.setdefault((serial, epoch, number), signed.data) == signed.data
 
     # --- vendor and support -----------------------------------------------------------------------------------------
+
+    @rule(waits=st.booleans())
+    def the_box_is_another(self, waits: bool) -> None:
+        """Steps are signed before they are reserved, or after, behind a device."""
+        self.world.box.waits = waits  # type: ignore[misc]
 
     @rule(order=st.integers(0, 1), value=st.integers(0, 3))
     def the_vendor_changes_a_licence(self, order: int, value: int) -> None:

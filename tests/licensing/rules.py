@@ -26,6 +26,22 @@ from storage.records import Shop
 FIRM, OTHER_FIRM = 10, 20
 
 
+class DeviceBox:
+    """A Firm Security Box behind a device, which one waits for: steps are reserved before they are signed."""
+
+    waits = True
+
+    def __init__(self, box: SoftwareBox) -> None:
+        self._box = box
+        self.root_certificate_pem = box.root_certificate_pem
+
+    def certificate(self, firm_code: int) -> bytes:
+        return self._box.certificate(firm_code)
+
+    def sign(self, firm_code: int, data: bytes) -> bytes:
+        return self._box.sign(firm_code, data)
+
+
 @dataclass
 class World:
     """Everything a test of the rules needs."""
@@ -33,7 +49,7 @@ class World:
     folder: Path
     storage: Storage
     vault: Vault
-    box: SoftwareBox
+    box: SoftwareBox | DeviceBox
     now: datetime = datetime(2026, 1, 1, tzinfo=UTC)
     rng: random.Random = field(default_factory=lambda: random.Random(1))
     shops: dict[str, Shop] = field(default_factory=dict)
@@ -47,6 +63,11 @@ class World:
 
     def random(self, count: int) -> bytes:
         return self.rng.randbytes(count)
+
+    def behind_a_device(self) -> "World":
+        """The same world where signing waits for a device."""
+        assert isinstance(self.box, SoftwareBox)
+        return replace(self, box=DeviceBox(self.box))
 
     def depot(self, storage: Storage | None = None) -> Depot:
         return Depot(carrier=self.carrier(storage), vault=self.vault)

@@ -90,7 +90,8 @@ class Model:
         chain.confirmed = at
         end, _, holding = chain.points[-1]
         vendor = self._vendor(chain)
-        if end[0] < self.epoch:
+        first = end == START and not vendor
+        if end[0] < self.epoch and not first:
             chain.points.append(((self.epoch, 1), True, vendor))
         elif vendor != holding:
             self._append(chain, vendor)
@@ -99,20 +100,17 @@ class Model:
             most = self.free_for(serial, license_id)
             targets[license_id] = most if wish is None else max(wish, chain.wanted.get(license_id, 0))
             if targets[license_id] > most or (targets[license_id] == 0 and not all_of_them):
-                return self._refused(chain)
+                return "NothingFree"
         waits = len(chain.points) - 1 > at and (chain.points[at][2] or chain.points[-1][2])
         if not any(targets.values()) and not waits:
-            return self._refused(chain)
+            return "NothingFree"
         chain.wanted |= targets
         vendor = self._vendor(chain)
-        if vendor != chain.points[-1][2]:
+        if first and vendor:
+            chain.points.append(((self.epoch, 1), True, vendor))
+        elif vendor != chain.points[-1][2]:
             self._append(chain, vendor)
         return "Done" if len(chain.points) - 1 > at else "NothingNew"
-
-    def _refused(self, chain: Chain) -> str:
-        if len(chain.points) == 2 and not chain.points[1][2]:
-            chain.points.pop()  # nothing was ever given to it, so nothing is begun
-        return "NothingFree"
 
     def confirm(self, serial: str, counter: Counter) -> str:
         chain = self.chains[serial]

@@ -116,7 +116,7 @@ async def test_open_transfers_are_those_that_no_receipt_has_confirmed(world: Wor
     update = (await world.ask(order, container.context(FIRM))).update or b""
     for statement in (container.poll(FIRM), container.context(FIRM)):
         found = await pushing.get_open_transfers(statement=statement)
-        assert (found.state, [step.kind for step in found.steps]) == ("Open", ["Reset", "Delta"])
+        assert (found.state, [step.kind for step in found.steps]) == ("Open", ["Reset"])
     await world.confirm(container.import_update(update).receipt)
     assert (await pushing.get_open_transfers(statement=container.poll(FIRM))).state == "None"
     with pytest.raises(ContextRefused):

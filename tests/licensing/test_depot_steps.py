@@ -29,12 +29,12 @@ async def test_a_fault_in_the_wish_keeps_the_receipt_and_the_vendor_s_difference
     with pytest.raises(NothingFree):
         await world.ask(order, container.context(FIRM), (0, 3))
     assert world.sql(SUMS) == [(1, 1, 1)], "the receipt counts"
-    assert world.sql("SELECT count(*) FROM steps") == [(3,)], "the vendor's difference is reserved"
+    assert world.sql("SELECT count(*) FROM steps") == [(2,)], "the vendor's difference is reserved"
     assert world.sql("SELECT count(*) FROM transfers") == [(1,)], "the fault is not remembered"
     answer = await world.ask(order, container.context(FIRM), (0, 1))
     container.import_update(answer.update or b"")
     assert [entry.options.text for entry in container.listing(FIRM)] == ["extended"]
-    assert world.sql("SELECT count(*) FROM steps") == [(3,)], "and is made once"
+    assert world.sql("SELECT count(*) FROM steps") == [(2,)], "and is made once"
 
 
 async def test_a_fault_of_a_new_container_leaves_no_empty_step(world: World) -> None:
@@ -43,7 +43,7 @@ async def test_a_fault_of_a_new_container_leaves_no_empty_step(world: World) -> 
         await world.ask(order, container.context(FIRM), (0, 2))
     assert world.sql("SELECT kind, number FROM steps") == []
     await collected(world, container, order, 1)
-    assert world.sql("SELECT kind, number FROM steps ORDER BY number") == [("Reset", 1), ("Delta", 2)]
+    assert world.sql("SELECT kind, number FROM steps ORDER BY number") == [("Reset", 1)]
 
 
 async def test_the_vendor_s_difference_stands_behind_what_is_reserved_and_before_the_wish(world: World) -> None:
@@ -56,10 +56,8 @@ async def test_the_vendor_s_difference_stands_behind_what_is_reserved_and_before
         ("Reset", 1),
         ("Delta", 2),
         ("Delta", 3),
-        ("Delta", 4),
     ]
     assert [[(e.quantity, e.options.text) for e in step.put] for step in steps] == [
-        [],
         [(1, None)],
         [(1, "new")],
         [(3, "new")],
@@ -120,7 +118,7 @@ async def test_what_a_crash_left_unsigned_is_finished_by_the_same_request_though
     await world.confirm(container.context(FIRM))
     shutil.copy(world.folder / "c.json", world.folder / "copy.json")
     context = container.context(FIRM)
-    killed = world.depot(BeforeStoring(world.storage))  # type: ignore[arg-type]  # stands for the real one
+    killed = world.behind_a_device().depot(BeforeStoring(world.storage))  # type: ignore[arg-type]  # stands for the real one
     with pytest.raises(Killed):
         await killed.get_license_update(ticket=order.ticket, targets=(), context=context)
     assert (await world.ask(order, world.opened("copy").context(FIRM))).state == "Marked"
@@ -131,7 +129,7 @@ async def test_what_a_crash_left_unsigned_is_finished_by_the_same_request_though
 
 async def test_what_a_crash_left_unsigned_is_finished_by_the_next_request(world: World) -> None:
     order, container = await world.order(3), world.container()
-    killed = world.depot(BeforeStoring(world.storage))  # type: ignore[arg-type]  # stands for the real one
+    killed = world.behind_a_device().depot(BeforeStoring(world.storage))  # type: ignore[arg-type]  # stands for the real one
     with pytest.raises(Killed):
         await killed.get_license_update(ticket=order.ticket, targets=(), context=container.context(FIRM))
     await collected(world, container, order, None)

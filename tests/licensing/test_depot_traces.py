@@ -83,7 +83,7 @@ async def test_trace_10_two_workers_and_two_signers_make_one_step_and_one_byte_s
     context = container.context(FIRM)
     answers = await asyncio.gather(*(world.ask(order, context) for _ in range(8)))
     assert len({answer.update for answer in answers}) == 1
-    assert world.sql("SELECT count(*) FROM steps WHERE kind = 'Delta'") == [(1,)]
+    assert world.sql("SELECT count(*) FROM steps") == [(1,)]
     container.import_update(answers[0].update or b"")
     assert held(container) == 1
 
@@ -132,8 +132,12 @@ async def test_a_crash_at_any_step_is_finished_by_the_same_request(world: World,
     order, container = await world.order(2), world.container()
     context = container.context(FIRM)
     with pytest.raises(ConnectionError):
-        await world.depot(Dying(world.storage, call=call, after=after)).get_license_update(  # type: ignore[arg-type]
-            ticket=order.ticket, targets=(), context=context
+        await (
+            world.behind_a_device()
+            .depot(Dying(world.storage, call=call, after=after))
+            .get_license_update(  # type: ignore[arg-type]
+                ticket=order.ticket, targets=(), context=context
+            )
         )
     answer = await world.ask(order, context)
     container.import_update(answer.update or b"")
