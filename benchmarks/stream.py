@@ -27,15 +27,31 @@ from licensing.rights import BULK
 from server.app import Core, opened_core, utc_now
 from server.cli.initialise import CONFIG, VENDOR_CERTIFICATE, initialise
 from server.settings import load_settings
+from storage.records import Shop
 
 MEBIBYTES = 256
 FIRM_CODE = 6_000_010
-LICENSES = 80
-"""In each container: an update file is then about as large as one of a company's floating licence server."""
+AT_ONCE = 16
+"""Containers that are made ready at the same time, since most of that time is waited for the disk."""
 
 SLOW_READERS, VANISHING_READERS = 4, 4
 SLOW_BYTES_A_SECOND = 1_000_000
 _SERVE = "from server.cli.main import main; main()"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """What each container holds: so many licences, each with so many fields of hidden data, of 256 bytes."""
+
+    licenses: int
+    fields: int
+
+
+FLOATING = Shape(licenses=80, fields=0)
+"""An update file is then about as large as one of a company's floating licence server: 64 KiB."""
+
+LARGE_FILES = Shape(licenses=8, fields=128)
+"""Files of half a MiB, which are made ready in a tenth of the time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,14 +83,14 @@ class Filled:
     mebibytes: float
 
 
-def run(options: Options) -> Record:
+def run(options: Options, *, shape: Shape = FLOATING) -> Record:
     """Stream a large answer to an honest, a slow and a vanishing reader, and see what grows."""
     CACHE.mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="stream-", dir=CACHE))
     runs: list[Run] = []
     try:
         for number in range(1, options.rounds + 1):
-            filled = fill(folder / str(number), mebibytes=options.mebibytes or MEBIBYTES)
+            filled = fill(folder / str(number), mebibytes=options.mebibytes or MEBIBYTES, shape=shape)
             found = measured(filled, options, number=number)
             print(f"round {number}/{options.rounds}: {json.dumps(found.as_dict())}", flush=True)
             runs.append(found)
@@ -93,57 +109,72 @@ def run(options: Options) -> Record:
     )
 
 
-def fill(folder: Path, *, mebibytes: float) -> Filled:
+def fill(folder: Path, *, mebibytes: float, shape: Shape = FLOATING) -> Filled:
     """Make a server whose containers have collected, never confirmed, and then lost a licence each to the vendor."""
     initialise(folder)
-    return asyncio.run(_fill(folder, mebibytes))
+    return asyncio.run(_fill(folder, mebibytes, shape))
 
 
-async def _fill(folder: Path, mebibytes: float) -> Filled:
+async def _fill(folder: Path, mebibytes: float, shape: Shape) -> Filled:
     async with opened_core(load_settings(folder / CONFIG)) as core:
         await core.catalogue.add_item(
             item_number="A",
             firm_code=FIRM_CODE,
             product_code=1,
             options=(f"text={'t' * 250}", f"customerInformation={'c' * 250}"),
+            data={"hidden": {number: secrets.token_bytes(256) for number in range(shape.fields)}},
         )
         shop, api_key = await core.catalogue.add_shop("bulk")
         await core.catalogue.set_rights("bulk", ("order", "read", BULK))
         gathered, updates = 0, 0
         while gathered < mebibytes * 1024 * 1024:
-            receipt = await core.sales.create_order(
-                shop=shop,
-                request=OrderRequest(
-                    transaction_id=f"t{updates}",
-                    lines=tuple(OrderLine(item_number="A", quantity=1) for _ in range(LICENSES)),
-                ),
+            numbers = range(updates, updates + AT_ONCE)
+            gathered += sum(
+                await asyncio.gather(*(_made_ready(core, shop, folder, shape, number) for number in numbers))
             )
-            gathered += await _collected(core, folder, receipt.ticket, updates)
-            await core.vendor_actions.withdraw_license(
-                shop=shop,
-                transaction_id=f"w{updates}",
-                license_id=receipt.licenses[0].license_id,
-                reason="a step that is made while the answer is on its way",
-            )
-            updates += 1
+            updates += AT_ONCE
     return Filled(folder=folder, api_key=api_key, updates=updates, mebibytes=gathered / 1024 / 1024)
+
+
+async def _made_ready(core: Core, shop: Shop, folder: Path, shape: Shape, number: int) -> int:
+    """Order, collect into a new container, withdraw one licence; give what it adds to the answer, at least."""
+    receipt = await core.sales.create_order(
+        shop=shop,
+        request=OrderRequest(
+            transaction_id=f"t{number}",
+            lines=tuple(OrderLine(item_number="A", quantity=1) for _ in range(shape.licenses)),
+        ),
+    )
+    gathered = await _collected(core, folder, receipt.ticket, number)
+    await core.vendor_actions.withdraw_license(
+        shop=shop,
+        transaction_id=f"w{number}",
+        license_id=receipt.licenses[0].license_id,
+        reason="a step that is made while the answer is on its way",
+    )
+    return gathered
 
 
 async def _collected(core: Core, folder: Path, ticket: str, number: int) -> int:
     """Collect into a new container; give the length that its file will have in the answer, at least."""
+    context = await asyncio.to_thread(_context_of_a_new_container, folder / f"{number}.json", folder)
+    answer = await core.depot.get_license_update(ticket=ticket, targets=(), context=context, user=None)
+    if answer.update is None:
+        raise Refused(f"a container could not collect: {answer.state}")
+    return len(b64encode(answer.update))
+
+
+def _context_of_a_new_container(path: Path, folder: Path) -> bytes:
+    """Make a container, let it ask, and throw it away: nothing in it is looked at again."""
     container = Container.create(
-        folder / f"{number}.json",
+        path,
         trust_pem=(folder / VENDOR_CERTIFICATE).read_bytes(),
         clock=utc_now,
         random=secrets.token_bytes,
     )
-    answer = await core.depot.get_license_update(
-        ticket=ticket, targets=(), context=container.context(FIRM_CODE), user=None
-    )
-    (folder / f"{number}.json").unlink()
-    if answer.update is None:
-        raise Refused(f"a container could not collect: {answer.state}")
-    return len(b64encode(answer.update))
+    context = container.context(FIRM_CODE)
+    path.unlink()
+    return context
 
 
 def measured(filled: Filled, options: Options, *, number: int) -> Run:
