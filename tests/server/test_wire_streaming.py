@@ -1,6 +1,8 @@
 """GetLicenseUpdates over TCP: files as they become durable, faults before the first byte, cuts after it, resumption."""
 
 import asyncio
+import socket
+import struct
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -201,3 +203,61 @@ async def test_a_server_that_stops_ends_the_answer_whole_and_says_that_there_is_
         found += [update async for update in following]
     assert rests[0].updates.has_more
     assert [update.serial for update in found] == sorted(made)[: len(found)]
+
+
+async def with_large_files(server: Server, count: int) -> None:
+    """Let so many containers of the customer wait for a file of half a MiB each, which no socket takes in whole."""
+    async with opened_core(load_settings(server.folder / CONFIG)) as core:
+        data = {"hidden": {number: bytes(256) for number in range(128)}}
+        await core.catalogue.add_item(item_number="LARGE", firm_code=FIRM_CODE, product_code=7, data=data)
+    line = "<orderLine><itemNumber>LARGE</itemNumber><quantity>1</quantity></orderLine>"
+    async with DepotClient(server.url) as depot:
+        for number in range(count):
+            body = order(f"t-{number}", item="LARGE", extra=CUSTOMER).replace(line, line * 8)
+            ticket = str((await server.post("sales", envelope(body))).payload.findtext(".//{*}ticket"))
+            context = server.container(f"c{number}.json").context(FIRM_CODE)
+            await depot.get_license_update(messages.GetLicenseUpdateRequest(ticket=ticket, context=context))
+
+
+@pytest.mark.slow
+async def test_a_reader_that_stalls_is_waited_for_and_one_that_vanishes_leaves_nothing(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    containers = 16
+    await with_large_files(server, containers)
+    await with_right(server)
+    push: Callable[..., Any] = Pushing.push
+    pushed: list[str] = []
+
+    async def counted(self: Pushing, serial: str, firm_code: int) -> Any:
+        pushed.append(serial)
+        return await push(self, serial, firm_code)
+
+    monkeypatch.setattr(Pushing, "push", counted)
+    taking = socket.socket()
+    taking.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    taking.connect(("127.0.0.1", int(server.url.rpartition(":")[2])))
+    body = request("<customerNumber>C-7</customerNumber>")
+    head = f"Host: localhost\r\nContent-Type: text/xml\r\nAuthorization: Bearer {server.api_key}\r\n"
+    taking.sendall(f"POST /v1/depot HTTP/1.1\r\n{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+    seen, since = 0, 0
+    while not seen or since < 20:
+        await asyncio.sleep(0.02)
+        seen, since = len(pushed), since + 1 if seen == len(pushed) else 0
+    assert seen < containers, "no more is made than the network takes, and what comes next"
+
+    async with DepotClient(server.url, credential=ApiKey(key=server.api_key)) as depot:
+        (first,) = await taken(depot.get_license_updates(customer_number="C-7", limit=1))
+        in_flight = server.up.application.metrics.in_flight
+        assert in_flight._value.get() >= 1, "the one that stalls"
+        taking.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        taking.close()
+        for _ in range(1000):
+            if not in_flight._value.get():
+                break
+            await asyncio.sleep(0.01)
+        assert not in_flight._value.get()
+        found = await taken(depot.get_license_updates(customer_number="C-7"))
+    assert len({update.serial for update in found}) == len(found) == containers
+    assert found[0] == first
+    assert len(pushed) <= seen + 2 + containers, "whoever is gone has no more made for"
