@@ -12,7 +12,7 @@ machine.
 from containers import Container, ContainerError
 from opendepot import faults
 from opendepot.blocking import BlockingDepotClient, BlockingSalesClient
-from opendepot.credentials import ApiKey, Basic, Credential, EnvelopeHook
+from opendepot.credentials import ApiKey, Basic, Credential, EnvelopeHook, Signature, UsernameToken
 from opendepot.depot import Collected, DepotClient, SupportNeeded
 from opendepot.licence import Check, Licence
 from opendepot.ozomm import OzommClient
@@ -41,7 +41,9 @@ __all__ = [
     "OzommClient",
     "SalesClient",
     "ServiceUnreachable",
+    "Signature",
     "SupportNeeded",
+    "UsernameToken",
     "faults",
     "tls_context",
 ]

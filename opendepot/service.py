@@ -41,12 +41,12 @@ class Exchanged:
 class ServiceClient:
     """A client of one service. Use it as an async context manager; one HTTP session lives inside.
 
-    `credential` proves who is calling (see `opendepot.credentials`), `tls` is a context such as `tls_context` makes.
+    `credential` proves who is calling (see `opendepot.credentials`), `tls` is a context such as `tls_context` makes,
+    `proxy` the URL of an HTTP proxy to go through, such as http://proxy.example:3128.
     `timeout_seconds` is for a whole call, `connect_seconds` for a connection; of a streamed answer only the next bytes
     must come within `timeout_seconds`. `connections` bounds how many are open at a time. `attempts` counts all tries of
-    one call, `pause_seconds` is waited between them,
-    doubled each time; `repeatable` names the operations that are safe to repeat without a transactionId. `on_exchange`
-    is shown every exchange that came back whole.
+    one call, `pause_seconds` is waited between them, doubled each time; `repeatable` names the operations that are safe
+    to repeat without a transactionId. `on_exchange` is shown every exchange that came back whole.
     """
 
     def __init__(
@@ -58,6 +58,7 @@ class ServiceClient:
         path: str,
         credential: Credential | None = None,
         tls: ssl.SSLContext | None = None,
+        proxy: str | None = None,
         version: Version = Version.SOAP12,
         timeout_seconds: float = 30.0,
         connect_seconds: float = 10.0,
@@ -75,6 +76,7 @@ class ServiceClient:
         self._engine = ClientEngine(load_contract(wsdl), messages, version=version)
         self._credential = credential
         self._tls = tls
+        self._proxy = proxy
         self._timeout = aiohttp.ClientTimeout(total=timeout_seconds, sock_connect=connect_seconds)
         self._stream_timeout = aiohttp.ClientTimeout(sock_read=timeout_seconds, sock_connect=connect_seconds)
         self._connections = connections
@@ -158,7 +160,12 @@ class ServiceClient:
             raise RuntimeError("use the client as an async context manager: async with ...")
         # A redirect would take the credential to somewhere else, and a POST is not what a redirect repeats.
         async with self._session.post(
-            self.address, data=request.body, headers=request.headers, timeout=timeout, allow_redirects=False
+            self.address,
+            data=request.body,
+            headers=request.headers,
+            timeout=timeout,
+            allow_redirects=False,
+            proxy=self._proxy,
         ) as response:
             yield response
 

@@ -18,6 +18,7 @@ streaming   answers that are written item by item
 engine      a service, seen from the server
 arriving    an answer that is read item by item while it arrives
 client      a service, seen from a client
+signing     messages that prove who wrote them (WS-Security)
 publish     the WSDL as it is served
 """
 

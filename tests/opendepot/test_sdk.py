@@ -1,110 +1,26 @@
 """The SDK against a real server, and against a front that loses answers on purpose."""
 
 import asyncio
-import io
-import secrets
 import threading
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any, NoReturn
 
-import aiohttp
 import pytest
-from aiohttp import web
+from client_world import FIRM_CODES, Front, World, no_pause, request
 
-from containers import Container
 from opendepot import (
     AnswerInvalid,
     BlockingDepotClient,
     DepotClient,
     FaultReceived,
-    SalesClient,
     ServiceUnreachable,
     SupportNeeded,
 )
 from opendepot.service import Exchanged
-from server.app import opened_core, utc_now
-from server.cli.initialise import CONFIG, VENDOR_CERTIFICATE, initialise
-from server.listener import Serving, serving
+from server.app import opened_core
+from server.cli.initialise import CONFIG
 from server.settings import load_settings
 from soap import Version
 from soap.messages import depot, sales
-
-FIRM_CODES = (6000010, 6000011)
-
-
-class World:
-    """A server with two items of two vendors' firm codes, and a shop."""
-
-    def __init__(self, up: Serving, folder: Path, api_key: str) -> None:
-        self.up, self.folder, self.api_key = up, folder, api_key
-
-    def shop(self, url: str | None = None, **options: Any) -> SalesClient:
-        return SalesClient(url or self.up.url, api_key=self.api_key, **options)
-
-    def container(self, name: str = "c.json") -> Container:
-        return Container.create(
-            self.folder / name,
-            trust_pem=(self.folder / VENDOR_CERTIFICATE).read_bytes(),
-            clock=utc_now,
-            random=secrets.token_bytes,
-        )
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    await asyncio.to_thread(initialise, tmp_path)
-    settings = load_settings(tmp_path / CONFIG, port=0, admin_port=0, validate_answers=True)
-    async with serving(settings, log=io.StringIO()) as up:
-        async with opened_core(settings) as core:
-            for number, firm_code in zip(("A", "B"), FIRM_CODES, strict=True):
-                await core.catalogue.add_item(item_number=number, firm_code=firm_code, product_code=1)
-            _, api_key = await core.catalogue.add_shop("shop")
-        yield World(up, tmp_path, api_key)
-
-
-def request(transaction_id: str, *lines: tuple[str, int]) -> sales.CreateOrderRequest:
-    return sales.CreateOrderRequest(
-        transaction_id=transaction_id,
-        order_line=tuple(sales.OrderLine(item_number=number, quantity=quantity) for number, quantity in lines),
-    )
-
-
-class Front:
-    """A proxy that passes requests on, and loses the answers it is told to lose."""
-
-    def __init__(self, target: str) -> None:
-        self.target, self.lose, self.passed = target, 0, 0
-
-    async def serve(self, incoming: web.Request) -> web.StreamResponse:
-        async with (
-            aiohttp.ClientSession() as session,
-            session.post(self.target + incoming.path, data=await incoming.read(), headers=incoming.headers) as answer,
-        ):
-            body = await answer.read()
-            self.passed += 1
-            if self.lose > 0:
-                self.lose -= 1
-                assert incoming.transport is not None
-                incoming.transport.close()
-            return web.Response(status=answer.status, body=body, headers={"Content-Type": answer.content_type})
-
-
-@pytest.fixture
-async def front(world: World) -> AsyncIterator[tuple[str, Front]]:
-    made = Front(world.up.url)
-    application = web.Application()
-    application.router.add_route("*", "/{path:.*}", made.serve)
-    runner = web.AppRunner(application, access_log=None)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    yield f"http://127.0.0.1:{runner.addresses[0][1]}", made
-    await runner.cleanup()
-
-
-async def no_pause(_seconds: float) -> None:
-    """Do not wait between attempts."""
 
 
 @pytest.mark.parametrize("version", list(Version))

@@ -17,6 +17,7 @@ from lxml import etree
 from server.security.wssecurity.keys import PublicKey, RegisteredSecret
 from server.security.wssecurity.names import ECDSA_SHA256, RSA_SHA256
 from server.security.wssecurity.reading import Signature, Username
+from soap.signing import canonical
 
 _HALF = 32
 _ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
@@ -32,11 +33,6 @@ class SignedParts:
     def cover(self, element: etree._Element) -> bool:
         """Whether an element, as it stands in the message, was signed."""
         return any(each is element for each in self.elements)
-
-
-def canonical(element: etree._Element) -> bytes:
-    """Give an element's bytes by Exclusive XML Canonicalization, without comments."""
-    return etree.tostring(element, method="c14n", exclusive=True, with_comments=False)
 
 
 def verify_signature(signature: Signature, key: PublicKey) -> SignedParts | None:

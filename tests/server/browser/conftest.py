@@ -2,15 +2,15 @@
 
 import io
 import shutil
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from node_packages import installed
 from playwright.async_api import Browser, async_playwright
+from sites import Site
 from wire import FIRM_CODE, initialise_in_thread
 
 from server.app import opened_core
@@ -23,14 +23,6 @@ SERVICES = ("sales", "depot", "ozomm")
 PUBLIC_URL = "https://licences.example.com"
 PORTS = {"port": 0, "admin_port": 0, "admin_soap_port": 0}
 MAIL = {"public_url": PUBLIC_URL, "mail_server": "127.0.0.1", "mail_port": 1, "mail_from": "licences@example.com"}
-
-
-@dataclass(frozen=True)
-class Site:
-    """Where the pages are: those of the services by their names, `unsubscribe`, and a wrong link to it, `cut`."""
-
-    pages: Mapping[str, str]
-    api_key: str
 
 
 @pytest.fixture(scope="session")

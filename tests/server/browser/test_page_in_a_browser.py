@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Site
 from lxml import etree
 from playwright.async_api import Browser, ConsoleMessage, Page
+from sites import Site
 
 from soap import load_contract
 from soap.validate import Validator
