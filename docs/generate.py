@@ -1,5 +1,6 @@
 """Writes the reference pages that are made of declarations: `make generate`. A test compares them with the files."""
 
+import importlib
 import sys
 import textwrap
 import tomllib
@@ -18,6 +19,7 @@ from soap import Version
 from soap.faults import Fault
 
 HERE = Path(__file__).parent / "reference"
+LIMITS = Path(__file__).parent / "limits.toml"
 SITUATIONS = Path(__file__).parent / "situations.toml"
 TRANSFERS = Path(__file__).parent / "situations-depot.txt"
 """Situations that the transfer protocol brings, as tables."""
@@ -153,6 +155,61 @@ def lifecycle_page() -> str:
     return "\n".join(lines) + "\n\n" + TRANSFERS.read_text(encoding="utf-8")
 
 
+def limits_page() -> str:
+    """Give the page of what bounds what a caller may take."""
+    rows = tomllib.loads(LIMITS.read_text(encoding="utf-8"))
+    lines = [
+        "# Limits",
+        "",
+        "Made from `docs/limits.toml`, `server/settings.py` and `server/faults.py` by `make generate`.",
+        "",
+        "What a caller may take, and what comes back beyond it. The tests show each limit at its edge and one past it.",
+        "What an attack may cost is a limit as well: a refusal takes at most 50 ms of the processor and 16 MiB of",
+        "memory, held over more than 1,500 attacks (`tests/attacks/test_attacks_wire.py`). Messages that only shops",
+        "may send, being larger than `max_body_bytes`, may take eight times the one and three times the other.",
+        "",
+        "## With a setting",
+        "",
+        "| setting | default | bounds | beyond it | shown by |",
+        "|---|---|---|---|---|",
+    ]
+    for row in rows["limit"]:
+        field = Settings.model_fields[row["setting"]]
+        lines.append(
+            f"| `{row['setting']}` | {field.default} | {field.description} | {_answer(row['answer'])} "
+            f"| {_tests(row['shown'])} |"
+        )
+    lines += [
+        "",
+        "## Fixed",
+        "",
+        "What the contract bounds stands in its schema and is not repeated here.",
+        "",
+        "| bounds | limit | beyond it | shown by |",
+        "|---|---|---|---|",
+    ]
+    for row in rows["fixed"]:
+        lines.append(f"| {row['what']} | {_value(row['value'])} | {_answer(row['answer'])} | {_tests(row['shown'])} |")
+    return "\n".join(lines) + "\n"
+
+
+def _value(text: str) -> str:
+    module, colon, name = text.partition(":")
+    return str(getattr(importlib.import_module(module), name)) if colon else text
+
+
+def _answer(text: str) -> str:
+    """Write a fault code with its statuses, and anything else as it is."""
+    if text not in CATALOGUE:
+        return text
+    fault = Fault(code=text, kind=CATALOGUE[text], message="", reference="")
+    return f"`{text}`, {fault.status(Version.SOAP11)} / {fault.status(Version.SOAP12)}"
+
+
+def _tests(names: list[str]) -> str:
+    return "<br>".join(f"`{name}`" for name in names)
+
+
 def client_faults_module() -> str:
     """Give the module of the client's exceptions: one for each fault code, under one for each fault element."""
     lines = [
@@ -203,6 +260,7 @@ PAGES = {
     "cli.md": cli_page,
     "invariants.md": invariants_page,
     "lifecycle.md": lifecycle_page,
+    "limits.md": limits_page,
     "../../opendepot/faults.py": client_faults_module,
 }
 

@@ -26,7 +26,8 @@ _ENDPOINTS = ("From", "ReplyTo", "FaultTo")
 
 MOST_REPEATED = 4096
 """How many characters of the request an answer repeats, so that a small request cannot ask for a large answer."""
-_MOST_PARAMETERS = 16
+MOST_PARAMETERS = 16
+"""Reference parameters of an endpoint."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,7 +113,7 @@ def _endpoint(name: str, found: Mapping[str, etree._Element], version: Version) 
     """Read an endpoint reference; its reference parameters become header blocks (SOAP Binding, section 3)."""
     block = found[name]
     parameters = [child for held in block.iterfind(f"{{{WSA}}}ReferenceParameters") for child in held]
-    if len(parameters) > _MOST_PARAMETERS:
+    if len(parameters) > MOST_PARAMETERS:
         raise _refused("AddressingTooLarge", f"{name} has too many parameters", name, version, {})
     written = ""
     for parameter in parameters:

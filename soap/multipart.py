@@ -15,7 +15,8 @@ _FIELD = re.compile(r"(?P<name>[!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*:[ \t]*(?P<valu
 
 MOST_PARTS = 128
 """Parts of one package; no message of the contract has so many binary values."""
-_MOST_HEAD = 4096
+MOST_HEAD = 4096
+"""Bytes of the header of a part."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,7 +54,7 @@ def _part(piece: bytes) -> Part:
     if not line_end or padding.strip(b" \t"):
         raise _invalid("a boundary must stand alone in its line")
     head, blank, content = (b"", b"\r\n", rest[2:]) if rest.startswith(b"\r\n") else rest.partition(b"\r\n\r\n")
-    if not blank or len(head) > _MOST_HEAD:
+    if not blank or len(head) > MOST_HEAD:
         raise _invalid("a part must have a header, an empty line and its content")
     fields = _fields(head)
     return Part(fields=fields, content=_decoded(content, fields.get("content-transfer-encoding", "binary")))
