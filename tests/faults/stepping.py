@@ -16,14 +16,21 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import asyncpg
+
 import server.app
 from server.dispatch import SoapExchange
 from server.housekeeping import ForgettingMarks, Sealing
 from server.http.connection import Connection
 from server.listener import serve_until_told
+from server.ozomm.running import ExtensionService
 from server.process import run_loop
 from server.security.guessing import GuessKeeper
 from server.settings import Settings
+from storage import Storage
+from storage.postgres.connection import Opener as PostgresOpener
+from storage.postgres.engine import PostgresStorage
+from storage.postgres.statements import statements as postgres_statements
 from storage.sqlite.connection import Opener
 from storage.sqlite.engine import SqliteStorage
 from storage.sqlite.statements import statements
@@ -61,7 +68,55 @@ class Steps:
 
 
 def step_statements(steps: Steps) -> None:
-    """Put a step before each statement of the writing connection, and one after COMMIT."""
+    """Put a step before each statement of a writing connection, and one after COMMIT, whichever database it is."""
+
+    async def open_storage(location: Path | str, *, queue_limit: int, **_: Any) -> Storage:
+        if "://" not in str(location):
+            return await SqliteStorage.open(
+                opener=Opener(path=Path(location), busy_seconds=5, factory=sqlite_connections(steps)),
+                queue_limit=queue_limit,
+                batch_limit=128,
+                reader_count=1,
+            )
+        return await PostgresStorage.open(
+            opener=PostgresOpener(location=str(location), connection_class=postgres_connections(steps)),
+            queue_limit=queue_limit,
+            batch_limit=128,
+            reader_count=1,
+        )
+
+    server.app.open_storage = open_storage  # type: ignore[assignment]
+
+
+def postgres_connections(steps: Steps) -> type[asyncpg.Connection]:
+    """Connections that tell of each statement of a transaction that writes."""
+    names = {statement.sql: name for name, statement in postgres_statements().items()} | {"COMMIT": "COMMIT"}
+
+    class Stepping(asyncpg.Connection):
+        writes = False
+
+        async def execute(self, query: str, *args: Any, **options: Any) -> str:
+            return str(await self._stepped(super().execute, query, *args, **options))
+
+        async def fetch(self, query: str, *args: Any, **options: Any) -> Any:
+            return await self._stepped(super().fetch, query, *args, **options)
+
+        async def _stepped(self, method: Any, query: str, *args: Any, **options: Any) -> Any:
+            if query.startswith("BEGIN"):
+                self.writes = "READ ONLY" not in query
+            if self.writes:
+                name = "BEGIN" if query.startswith("BEGIN") else names.get(query, query)
+                steps.reached(f"before {name}")
+            result = await method(query, *args, **options)
+            if query == "COMMIT" and self.writes:
+                steps.reached("after COMMIT")
+            return result
+
+    return Stepping
+
+
+def sqlite_connections(steps: Steps) -> type[sqlite3.Connection]:
+    """Connections of which the writing one tells of each statement."""
     names = {sql: name for name, sql in statements().items()}
 
     class Stepping(sqlite3.Connection):
@@ -83,11 +138,7 @@ def step_statements(steps: Steps) -> None:
                 steps.reached("after COMMIT")
             return result
 
-    async def open_storage(location: Path, *, queue_limit: int, **_: Any) -> SqliteStorage:
-        opener = Opener(path=Path(location), busy_seconds=5, factory=Stepping)
-        return await SqliteStorage.open(opener=opener, queue_limit=queue_limit, batch_limit=128, reader_count=1)
-
-    server.app.open_storage = open_storage  # type: ignore[assignment]
+    return Stepping
 
 
 def step_answers(steps: Steps) -> None:
@@ -127,6 +178,7 @@ def leave_the_house_unkept() -> None:
     Sealing.turn = turn  # type: ignore[method-assign]
     ForgettingMarks.turn = turn  # type: ignore[method-assign]
     GuessKeeper.forget = turn  # type: ignore[method-assign]
+    ExtensionService.turn = turn  # type: ignore[method-assign]
 
 
 def serve(order: dict[str, Any]) -> None:

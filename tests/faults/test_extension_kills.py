@@ -1,29 +1,31 @@
-"""Kill -9 at each named step of an extension: after a restart it is extended once, and its mail is written once.
+"""Kill -9 at each named step of an extension: after restarts it has happened once, and its mail is written once.
 
-Each ticket's server is killed at another step. Then the leases of the dead end, one server takes all of them up, and
-everybody asks again.
+Each extension's server is killed at one step, and in the long form the next server too, which has taken the extension
+up, at another. Then the leases of the dead end, one server takes all of them up, and everybody asks again.
 """
 
 import asyncio
+import random
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from aiohttp import web
 from killing import ended, started
+from postgres_server import PostgresServer, started_server
 from test_named_steps import Nursery, nursery
 from worlds import FIRM_CODE, World, make_world
 
 from licensing.order_values import OrderLine, OrderRequest
-from opendepot import FaultReceived, OzommClient, ServiceUnreachable
+from opendepot import Container, DepotClient, FaultReceived, OzommClient, ServiceUnreachable
 from server.app import opened_core
 from server.cli.initialise import CONFIG
 from server.operating.doctor import inspect
 from soap.messages import ozomm
-
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("machine")]
 
 STEPS = {
     "before begin_extension",
@@ -33,136 +35,311 @@ STEPS = {
     "before add_step",
     "before sign_step",
     "before add_message",
+    "before COMMIT",
     "after COMMIT",
     "answer made",
     "half of the answer sent",
 }
-YEAR = timedelta(days=365)
-EVERY = 6
-"""The short form kills at every sixth step; `--kills` above 100 at all of them."""
+"""Among the steps that a server must have been killed at."""
+
+EVERY = 8
+"""The short form kills at every eighth step of one extension."""
+
+MOST_STEPS = 120
+YEAR, WEEK = timedelta(days=365), timedelta(days=7)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What the CRM says of an extension, and how it ends. `silent`: so many questions are not answered at first."""
+
+    item: str = "E"
+    context: bool = True
+    eligible: bool = True
+    silent: int = 0
+
+    @property
+    def longer(self) -> timedelta:
+        return YEAR if self.eligible else timedelta()
+
+    @property
+    def mails(self) -> set[str]:
+        """The mails that may tell of it: one of them does."""
+        if self.eligible:
+            return {"mail.extended"}
+        # Killed before a provisional extension was decided on, it may be refused at once when it is asked again.
+        return {"mail.refused", "mail.withdrawn"} if self.silent else {"mail.refused"}
+
+
+PLANS = (
+    Plan(),
+    Plan(eligible=False),
+    Plan(item="P", silent=1),
+    Plan(item="P", silent=1, eligible=False),
+    Plan(context=False),
+)
+
+
+@dataclass(kw_only=True)
+class Extension:
+    """An extension of the test, and what its ticket is worth before it."""
+
+    name: str
+    plan: Plan
+    ticket: str
+    ends: datetime
+    container: Container
+
+
+@dataclass
+class Crm:
+    """A CRM on a socket, which says of each ticket what its plan says."""
+
+    url: str = ""
+    plans: dict[str, Plan] = field(default_factory=dict)
+    asked: dict[str, int] = field(default_factory=dict)
+
+    async def ask(self, request: web.Request) -> web.StreamResponse:
+        ticket = (await request.json())["ticket"]
+        plan, before = self.plans[ticket], self.asked.get(ticket, 0)
+        self.asked[ticket] = before + 1
+        if before < plan.silent:
+            return web.Response(status=503)
+        return web.json_response({"eligible": plan.eligible, "email": "someone@example.com"})
 
 
 @asynccontextmanager
-async def crm() -> AsyncIterator[str]:
-    async def ask(_: web.Request) -> web.StreamResponse:
-        return web.json_response({"eligible": True, "email": "someone@example.com"})
-
+async def crm_started() -> AsyncIterator[Crm]:
+    crm = Crm()
     application = web.Application()
-    application.router.add_post("/ask", ask)
+    application.router.add_post("/ask", crm.ask)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     try:
         host, port = runner.addresses[0][:2]
-        yield f"http://{host}:{port}/ask"
+        crm.url = f"http://{host}:{port}/ask"
+        yield crm
     finally:
         await runner.cleanup()
 
 
-async def extending_world(world: World, url: str) -> None:
-    """An item that expires, and a CRM that says yes."""
-    async with opened_core(world.settings) as core:
-        await core.catalogue.add_item(
-            item_number="E", firm_code=FIRM_CODE, product_code=2, options=("expirationTime=add:365d",)
-        )
-    configuration = (
-        f'mail = true\nlease_seconds = 60\n[sources.crm]\nkind = "http"\nurl = "{url}"\nfailures = 1000\n'
-        'read = { eligible = "eligible", email = "email" }\n[[rules]]\nitems = ["E"]\neligibility = "crm"\n'
-    )
-    (world.folder / "ozomm.toml").write_text(configuration)
-    config = world.folder / CONFIG
-    config.write_text('ozomm_file = "ozomm.toml"\n' + config.read_text())
+CONFIGURATION = """
+mail = true
+lease_seconds = 60
+first_retry_seconds = 0.01
+
+[sources.crm]
+kind = "http"
+url = "{url}"
+failures = 1000000
+read = {{ eligible = "eligible", email = "email" }}
+
+[[rules]]
+items = ["E"]
+eligibility = "crm"
+
+[[rules]]
+items = ["P"]
+eligibility = "crm"
+when_silent = "provisional"
+provisional_item = "E-7D"
+"""
 
 
-async def bought(world: World, names: list[str]) -> dict[str, str]:
-    """Tickets with a licence that expires."""
-    tickets = {}
-    async with opened_core(world.settings) as core:
-        shop = await core.catalogue.find_shop(world.api_key, None)
-        assert shop is not None
-        for name in names:
-            request = OrderRequest(transaction_id=name, lines=(OrderLine(item_number="E", quantity=1),))
-            tickets[name] = (await core.sales.create_order(shop=shop, request=request)).ticket
-    return tickets
+class Scene:
+    """A server's files, a CRM, and the extensions that were asked for."""
 
+    def __init__(self, world: World, crm: Crm) -> None:
+        self.world = world
+        self.crm = crm
+        self.extensions: list[Extension] = []
 
-async def asked(world: World, name: str, ticket: str, context: bytes | None) -> ozomm.Extension:
-    async with OzommClient(world.url, attempts=1, timeout_seconds=10) as client:
-        return await client.extend_license(
-            ozomm.ExtendLicenseRequest(
-                transaction_id=name,
-                ticket=ticket,
-                context=None if context is None else ozomm.ContainerContext(file=context),
+    @classmethod
+    async def made(cls, folder: Path, crm: Crm, *, database: str | None = None) -> "Scene":
+        world = await make_world(folder, database=database)
+        async with opened_core(world.settings) as core:
+            for item, option in (("E", "add:365d"), ("P", "add:365d"), ("E-7D", "add:7d")):
+                await core.catalogue.add_item(
+                    item_number=item, firm_code=FIRM_CODE, product_code=2, options=(f"expirationTime={option}",)
+                )
+        (world.folder / "ozomm.toml").write_text(CONFIGURATION.format(url=crm.url))
+        config = world.folder / CONFIG
+        config.write_text('ozomm_file = "ozomm.toml"\n' + config.read_text())
+        return cls(world, crm)
+
+    def rows(self, sql: str) -> list[tuple[object, ...]]:
+        """The rows of the database, whichever it is."""
+        if self.world.ask is not None:
+            return self.world.ask(sql)
+        with closing(sqlite3.connect(self.world.database)) as db, db:
+            return db.execute(sql).fetchall()
+
+    async def buy(self, plans: list[Plan]) -> list[Extension]:
+        """Buy a licence that expires for each plan."""
+        bought = []
+        async with opened_core(self.world.settings) as core:
+            shop = await core.catalogue.find_shop(self.world.api_key, None)
+            assert shop is not None
+            for plan in plans:
+                number = len(self.extensions) + len(bought)
+                request = OrderRequest(
+                    transaction_id=f"T-{number}", lines=(OrderLine(item_number=plan.item, quantity=1),)
+                )
+                ticket = (await core.sales.create_order(shop=shop, request=request)).ticket
+                (license_,) = (await core.depot.get_ticket(tickets=(ticket,))).licenses
+                assert license_.expires_at is not None
+                container = self.world.containers[number % len(self.world.containers)]
+                extension = Extension(
+                    name=f"X-{number}", plan=plan, ticket=ticket, ends=license_.expires_at, container=container
+                )
+                self.crm.plans[ticket] = plan
+                bought.append(extension)
+        self.extensions += bought
+        return bought
+
+    async def killed(self, born: Nursery, extension: Extension, kill_at: int) -> list[str]:
+        """Ask a server that dies at this step; the steps that it has gone through."""
+        context = extension.container.context(FIRM_CODE) if extension.plan.context else None
+        _, passed = await born.killed("ExtendLicense", kill_at, lambda _: self.ask(extension, context))
+        self.bury()
+        return passed
+
+    async def ask(self, extension: Extension, context: bytes | None) -> ozomm.Extension:
+        async with OzommClient(self.world.url, attempts=1, timeout_seconds=10) as client:
+            return await client.extend_license(
+                ozomm.ExtendLicenseRequest(
+                    transaction_id=extension.name,
+                    ticket=extension.ticket,
+                    context=None if context is None else ozomm.ContainerContext(file=context),
+                )
             )
-        )
 
+    def bury(self) -> None:
+        """Let the leases of the dead end."""
+        self.rows("UPDATE extensions SET lease_until = 1 WHERE lease_until IS NOT NULL")
 
-async def ends(world: World, tickets: dict[str, str]) -> dict[str, object]:
-    async with opened_core(world.settings) as core:
-        found = {}
-        for name, ticket in tickets.items():
-            (license_,) = (await core.depot.get_ticket(tickets=(ticket,))).licenses
-            found[name] = license_.expires_at
-    return found
-
-
-async def test_an_extension_killed_at_any_step_happens_once(tmp_path: object, pytestconfig: pytest.Config) -> None:
-    every = 1 if pytestconfig.getoption("--kills") > 100 else EVERY
-    async with crm() as url:
-        world = await make_world(tmp_path / "depot")  # type: ignore[operator]
-        await extending_world(world, url)
-        tickets = await bought(world, [f"T-{number}" for number in range(1, 100)])
-        before = await ends(world, tickets)
-        async with nursery(world) as born:
-            names = await _killed_at(world, born, tickets, every=every)
-        assert every > 1 or names >= STEPS, STEPS - names
-        used = {f"T-{number}" for number in range(1, 100)} & set(tickets)
-        with closing(sqlite3.connect(world.database)) as db, db:
-            db.execute("UPDATE extensions SET lease_until = 1 WHERE lease_until IS NOT NULL")
-        process = await started(world)
+    async def all_end(self) -> None:
+        """Start a server that lives, ask it until nothing is pending, and collect what has become longer."""
+        process = await started(self.world)
         try:
-            for name in sorted(used):
-                await _until_extended(world, name, tickets[name])
+            for extension in self.extensions:
+                assert await self._end(extension) == ("Extended" if extension.plan.eligible else "Refused")
+            for container in self.world.containers:
+                await self._collect(container)
         finally:
             await ended(process)
-        after = await ends(world, tickets)
-        assert {name: after[name] - before[name] for name in used} == dict.fromkeys(used, YEAR)  # type: ignore[operator]
-        with closing(sqlite3.connect(world.database)) as db:
-            count = "SELECT count(*) FROM"
-            assert db.execute(f"{count} orders WHERE transaction_id LIKE 'ozomm-%'").fetchone() == (len(used),)
-            assert db.execute(f"{count} extensions WHERE step = 'done'").fetchone() == (len(used),)
-            assert db.execute(f"{count} outbox WHERE channel = 'mail'").fetchone() == (len(used),)
-        report = await inspect(world.settings, deep=True)
+
+    async def _end(self, extension: Extension) -> str:
+        for _ in range(400):
+            try:
+                state = (await self.ask(extension, None)).state
+                if state != "Pending":
+                    return state
+            except (FaultReceived, ServiceUnreachable):
+                pass
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"{extension.name} is pending for ever")
+
+    async def _collect(self, container: Container) -> None:
+        async with DepotClient(self.world.url) as client:
+            for extension in self.extensions:
+                if extension.container is container and extension.plan.context:
+                    await client.collect(extension.ticket, container)
+
+    async def check(self) -> None:
+        """Each has happened once: the ticket, the orders, the mails, the containers, and all data."""
+        held = {
+            entry.license_id: entry.options.expiration_time
+            for container in self.world.containers
+            for entry in container.listing(FIRM_CODE)
+        }
+        async with opened_core(self.world.settings) as core:
+            for extension in self.extensions:
+                (license_,) = (await core.depot.get_ticket(tickets=(extension.ticket,))).licenses
+                assert license_.expires_at == extension.ends + extension.plan.longer, extension
+                if extension.plan.context:
+                    assert held[license_.license_id] == license_.expires_at
+        eligible = [extension for extension in self.extensions if extension.plan.eligible]
+        count = "SELECT count(*) FROM"
+        assert self.rows(f"{count} orders WHERE transaction_id LIKE 'ozomm-%-extend'") == [(len(eligible),)]
+        assert self.rows(f"{count} extensions WHERE step = 'done'") == [(len(self.extensions),)]
+        mails = self.rows("SELECT message_id, kind FROM outbox WHERE channel = 'mail'")
+        assert len(mails) == len(self.extensions)
+        assert len({str(message_id).rpartition("-")[0] for message_id, _ in mails}) == len(self.extensions)
+        kinds = [str(kind) for _, kind in mails]
+        assert kinds.count("mail.extended") == len(eligible)
+        assert set(kinds) <= {kind for extension in self.extensions for kind in extension.plan.mails}
+        report = await inspect(self.world.settings, deep=True)
         assert [each for each in report.findings if each.invariant is not None and each.count] == []
 
 
-async def _killed_at(world: World, born: Nursery, tickets: dict[str, str], *, every: int) -> set[str]:
-    """Kill at step 1, 1 + every, ... until an extension has no such step; leave only the tickets that were used."""
+@pytest.mark.slow
+@pytest.mark.xdist_group("machine")
+async def test_an_extension_killed_at_any_step_happens_once(tmp_path: Path) -> None:
+    async with crm_started() as crm:
+        scene = await Scene.made(tmp_path / "depot", crm)
+        async with nursery(scene.world) as born:
+            for kill_at in range(1, MOST_STEPS, EVERY):
+                (extension,) = await scene.buy([PLANS[0]])
+                if len(await scene.killed(born, extension, kill_at)) < kill_at:
+                    break
+        await scene.all_end()
+        await scene.check()
+
+
+@pytest.fixture(params=["SQLite", "PostgreSQL"])
+def postgres(request: pytest.FixtureRequest) -> Iterator[PostgresServer | None]:
+    if request.param == "SQLite":
+        yield None
+        return
+    server = started_server(durable=True)
+    yield server
+    server.remove()
+
+
+@pytest.mark.long
+@pytest.mark.timeout(7200)
+@pytest.mark.xdist_group("machine")
+async def test_extensions_whose_servers_are_killed_at_every_step_happen_once_each(
+    tmp_path: Path, postgres: PostgresServer | None, pytestconfig: pytest.Config
+) -> None:
+    kills, seed = pytestconfig.getoption("--kills"), pytestconfig.getoption("--seed")
+    print(f"{kills} kills, seed {seed}")
+    chance = random.Random(seed)
+    async with crm_started() as crm:
+        name = None if postgres is None else postgres.new_database()
+        database = None if postgres is None or name is None else postgres.address(name)
+        scene = await Scene.made(tmp_path / "depot", crm, database=database)
+        if postgres is not None and name is not None:
+            scene.world.ask = lambda sql: postgres.run(sql, database=name)
+        async with nursery(scene.world) as born:
+            names, rounds = await _killed_twice_each(scene, born, kills=kills, chance=chance)
+        await scene.all_end()
+        await scene.check()
+    assert rounds == 0 or names >= STEPS, STEPS - names
+    print(f"{len(scene.extensions)} extensions, {rounds} rounds of all steps, {len(names)} kinds of steps")
+
+
+async def _killed_twice_each(scene: Scene, born: Nursery, *, kills: int, chance: random.Random) -> tuple[set[str], int]:
+    """Kill each extension's first server at the next step, and its second one at any; the steps, and whole rounds.
+
+    A round is each step of each plan, in turn.
+    """
     names: set[str] = set()
-    for number in range(1, 100):
-        name, kill_at = f"T-{number}", 1 + (number - 1) * every
-        context = world.containers[0].context(FIRM_CODE)
-        _, passed = await born.killed(
-            "ExtendLicense", kill_at, lambda _, name=name, context=context: _asked(world, name, tickets[name], context)
-        )
-        names |= set(passed[-1:])
+    longest = dict.fromkeys(PLANS, 20)
+    place, kill_at, rounds = 0, 1, 0
+    for number in range(0, kills, 2):
+        plan = PLANS[place]
+        (extension,) = await scene.buy([plan])
+        passed = await scene.killed(born, extension, kill_at)
+        again = await scene.killed(born, extension, chance.randint(1, longest[plan]))
+        names |= {*passed[-1:], *again[-1:]}
+        longest[plan] = max(longest[plan], len(passed), len(again))
         if len(passed) < kill_at:
-            for unused in range(number + 1, 100):
-                del tickets[f"T-{unused}"]
-            return names
-    raise AssertionError("an extension has more steps than there are tickets")
-
-
-async def _asked(world: World, name: str, ticket: str, context: bytes) -> object:
-    return await asked(world, name, ticket, context)
-
-
-async def _until_extended(world: World, name: str, ticket: str) -> None:
-    for _ in range(200):
-        try:
-            if (await asked(world, name, ticket, None)).state == "Extended":
-                return
-        except (FaultReceived, ServiceUnreachable):
-            pass
-        await asyncio.sleep(0.05)
-    raise AssertionError(f"{name} is not extended")
+            place, kill_at = (place + 1) % len(PLANS), 0
+            rounds += place == 0
+        kill_at += 1
+        if number % 20 == 0:
+            print(f"  {number + 2} kills, {len(names)} kinds of steps", flush=True)
+    return names, rounds

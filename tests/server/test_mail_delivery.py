@@ -6,13 +6,14 @@ import json
 import random
 import ssl
 import sys
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.headerregistry import Address
 from pathlib import Path
 
 import pytest
+from postgres_server import started_server
 from smtp_receiver import PASSWORD, USER, SmtpReceiver, made_certificate, smtp_started
 
 from licensing.catalogue import Catalogue
@@ -114,16 +115,37 @@ def certificate(tmp_path_factory):
 
 @pytest.fixture
 async def world(tmp_path, certificate):
+    async with opened_world(tmp_path, certificate, str(tmp_path / "depot.db")) as made:
+        yield made
+
+
+@asynccontextmanager
+async def opened_world(tmp_path, certificate, location):
     authorities, context = certificate
     folder = tmp_path / "templates"
     folder.mkdir()
     async with AsyncExitStack() as stack:
         receiver = await stack.enter_async_context(smtp_started(SmtpReceiver(), starttls=context))
-        storage = await open_storage(tmp_path / "depot.db")
+        storage = await open_storage(location)
         stack.push_async_callback(storage.close)
         made = World(storage, receiver, authorities, folder)
+        made.location = location
         await stocked(made)
         yield made
+
+
+@pytest.fixture(params=["SQLite", "PostgreSQL"])
+async def either_world(request, tmp_path, certificate):
+    if request.param == "SQLite":
+        async with opened_world(tmp_path, certificate, str(tmp_path / "depot.db")) as made:
+            yield made
+        return
+    postgres = started_server(durable=True)
+    try:
+        async with opened_world(tmp_path, certificate, postgres.address(postgres.new_database())) as made:
+            yield made
+    finally:
+        postgres.remove()
 
 
 async def stocked(world):
@@ -427,7 +449,9 @@ async def test_a_consent_of_the_future_and_one_without_a_source_are_refused(worl
 
 @pytest.mark.long
 @pytest.mark.xdist_group("machine")
-async def test_however_often_processes_are_killed_every_mail_arrives_under_its_one_id(world, tmp_path, pytestconfig):
+@pytest.mark.timeout(7200)
+async def test_however_often_processes_are_killed_every_mail_arrives_under_its_one_id(either_world, pytestconfig):
+    world = either_world
     kills, seed = pytestconfig.getoption("--kills"), pytestconfig.getoption("--seed")
     print(f"seed {seed}, {kills} kills")
     rng = random.Random(seed)
@@ -440,7 +464,7 @@ async def test_however_often_processes_are_killed_every_mail_arrives_under_its_o
 
     world.receiver.data = slowly
     script = Path(__file__).with_name("mailing_process.py")
-    arguments = (str(tmp_path / "depot.db"), str(world.receiver.port), str(world.authorities))
+    arguments = (world.location, str(world.receiver.port), str(world.authorities))
 
     async def process(number):
         return await asyncio.create_subprocess_exec(
