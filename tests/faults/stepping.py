@@ -3,7 +3,8 @@
 Run as a program, it imports the server once and then forks a server for each line of its input, so that a start costs
 little. A line: {"settings": {...}, "operation": "CreateOrder", "kill_at": 7, "trace": "file"}. The server counts its
 steps from the moment a request of that operation is taken, writes their names into the trace, and sends itself SIGKILL
-at that number; with 0 it goes on until somebody kills it. Each end is told by one line of output.
+at that number; with 0 it goes on until somebody kills it. With "only" it counts the steps of that name alone. Each end
+is told by one line of output.
 """
 
 import json
@@ -39,10 +40,11 @@ from storage.sqlite.statements import statements
 class Steps:
     """Counts the steps of one request and ends the process at one of them."""
 
-    def __init__(self, *, operation: str, kill_at: int, trace: int) -> None:
+    def __init__(self, *, operation: str, kill_at: int, trace: int, only: str | None = None) -> None:
         self._element = f":{operation}".encode()
         self._kill_at = kill_at
         self._trace = trace
+        self._only = only
         self._count = 0
         self._armed = False
         self._lock = threading.Lock()
@@ -61,9 +63,9 @@ class Steps:
         if not self._armed:
             return
         with self._lock:
-            self._count += 1
+            self._count += self._only in {None, name}
             os.write(self._trace, name.encode() + b"\n")
-            if self._count == self._kill_at:
+            if self._count == self._kill_at and self._only in {None, name}:
                 os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -184,7 +186,7 @@ def leave_the_house_unkept() -> None:
 def serve(order: dict[str, Any]) -> None:
     """Be the server of one line."""
     trace = os.open(order["trace"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    steps = Steps(operation=order["operation"], kill_at=order["kill_at"], trace=trace)
+    steps = Steps(operation=order["operation"], kill_at=order["kill_at"], trace=trace, only=order.get("only"))
     step_statements(steps)
     step_answers(steps)
     leave_the_house_unkept()

@@ -63,13 +63,16 @@ class Nursery:
         return dict(json.loads(line))
 
     async def killed(
-        self, operation: str, kill_at: int, ask: Callable[[OverTheWire], Awaitable[object]]
+        self, operation: str, kill_at: int, ask: Callable[[OverTheWire], Awaitable[object]], *, only: str | None = None
     ) -> tuple[object, list[str]]:
-        """What was answered, if anything, by a server that dies at this step; and the steps that it went through."""
+        """What was answered, if anything, by a server that dies at this step; and the steps that it went through.
+
+        With `only` the steps of that name alone are counted, and given.
+        """
         world = self.world
         settings = {**world.settings.model_dump(mode="json"), "port": world.port, "admin_port": 0}
         trace = world.folder / "trace"
-        line = {"settings": settings, "operation": operation, "kill_at": kill_at, "trace": str(trace)}
+        line = {"settings": settings, "operation": operation, "kill_at": kill_at, "trace": str(trace), "only": only}
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps(line).encode() + b"\n")
         pid = (await self._told())["started"]
@@ -82,10 +85,10 @@ class Nursery:
                 answer = None
         if answer is not None:
             await told_sent(trace)
-            if len(steps_of(trace)) < kill_at:
+            if len(steps_of(trace, only)) < kill_at:
                 os.kill(pid, signal.SIGKILL)  # it lives: its parent would have told otherwise
         assert await self._told() == {"ended": -signal.SIGKILL}
-        return answer, steps_of(trace)
+        return answer, steps_of(trace, only)
 
 
 async def told_sent(trace: Path) -> None:
@@ -97,8 +100,8 @@ async def told_sent(trace: Path) -> None:
     raise AssertionError(f"an answer arrived that was never sent: {steps_of(trace)}")
 
 
-def steps_of(trace: Path) -> list[str]:
-    return trace.read_text().splitlines()
+def steps_of(trace: Path, only: str | None = None) -> list[str]:
+    return [name for name in trace.read_text().splitlines() if only in {None, name}]
 
 
 async def _listening(world: World) -> None:
