@@ -15,8 +15,9 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Self
 
 from aiohttp import web
 
@@ -34,6 +35,8 @@ FIRM_CODE = 6_000_010
 WAITING = 1_000
 A_SECOND = 20
 """Requests of each kind for each second that a measurement shall take."""
+A_CLIENT = 50
+"""Extensions that wait by one client, which opens 100 connections at most."""
 _SERVE = "from server.cli.main import main; main()"
 
 
@@ -194,63 +197,22 @@ async def _measured(folder: Path, api_key: str, options: Options) -> list[Run]:
 
 
 async def _round(folder: Path, url: str, api_key: str, crm: Crm, options: Options, *, number: int) -> Run:
-    count = max(4, A_SECOND * options.seconds)
+    """Measure one kind of request after the other, then the Depot once more while extensions wait."""
     waiting = min(WAITING, options.orders or WAITING)
-    trust = (folder / VENDOR_CERTIFICATE).read_bytes()
-    containers = [
-        Container.create(
-            folder / f"c-{number}-{place}.json", trust_pem=trust, clock=utc_now, random=secrets.token_bytes
-        )
-        for place in range(count)
-    ]
     async with (
         SalesClient(url, api_key=api_key) as shop,
         DepotClient(url) as licensee,
         OzommClient(url) as client,
-        AsyncExitStack() as stack,
     ):
-        tickets: list[str] = []
-
-        async def order(place: int) -> None:
-            line = sales.OrderLine(item_number="E", quantity=1)
-            request = sales.CreateOrderRequest(transaction_id=f"o-{number}-{place}", order_line=(line,))
-            tickets.append((await shop.create_order(request)).ticket)
-
-        async def collect(place: int) -> None:
-            await licensee.get_license_update(
-                depot.GetLicenseUpdateRequest(ticket=tickets[place], context=contexts[place])
-            )
-
-        async def extend(place: int) -> None:
-            context = ozomm.ContainerContext(file=contexts[place])
-            found = await client.extend_license(
-                ozomm.ExtendLicenseRequest(transaction_id=f"x-{number}-{place}", ticket=tickets[place], context=context)
-            )
-            assert found.state == "Extended", found
-
-        async def look(place: int) -> None:
-            await licensee.get_ticket(tickets[place])
-
-        async def wait(place: int) -> None:
-            request = ozomm.ExtendLicenseRequest(transaction_id=f"w-{number}-{place}", ticket=tickets[place % count])
-            await crowd[place % len(crowd)].extend_license(request)
-
-        order_us = await _median(order, count)
-        contexts = [container.context(FIRM_CODE) for container in containers]
-        collect_us = await _median(collect, count)
-        contexts = [container.context(FIRM_CODE) for container in containers]
-        extend_us = await _median(extend, count)
-        depot_us = await _median(look, count)
-        crm.open.clear()
-        # A client opens 100 connections at most.
-        crowd = [await stack.enter_async_context(OzommClient(url, timeout_seconds=120)) for _ in range(20)]
-        tasks = [asyncio.create_task(wait(place)) for place in range(waiting)]
-        while crm.asked < waiting and not any(task.done() for task in tasks):  # noqa: ASYNC110  nothing tells of it
-            await asyncio.sleep(0.05)  # the server asks the CRM in its own time
-        held = crm.asked
-        depot_waiting_us = await _median(look, count)
-        crm.open.set()
-        await asyncio.gather(*tasks)
+        customers = Customers.made(folder, options, number=number, shop=shop, licensee=licensee, client=client)
+        order_us = await customers.median(customers.order)
+        customers.export()
+        collect_us = await customers.median(customers.collect)
+        customers.export()
+        extend_us = await customers.median(customers.extend)
+        depot_us = await customers.median(customers.look)
+        async with _waiting_extensions(url, crm, customers.tickets, waiting, name=f"w-{number}") as held:
+            depot_waiting_us = await customers.median(customers.look)
     return Run(
         round=number,
         order_us=order_us,
@@ -260,6 +222,97 @@ async def _round(folder: Path, url: str, api_key: str, crm: Crm, options: Option
         depot_waiting_us=depot_waiting_us,
         waiting=held,
     )
+
+
+@asynccontextmanager
+async def _waiting_extensions(
+    url: str, crm: Crm, tickets: Sequence[str], count: int, *, name: str
+) -> AsyncIterator[int]:
+    """Have so many extensions wait for the CRM until the block ends; gives how many do."""
+    async with AsyncExitStack() as stack:
+        crowd = [
+            await stack.enter_async_context(OzommClient(url, timeout_seconds=120)) for _ in range(0, count, A_CLIENT)
+        ]
+
+        async def wait(place: int) -> None:
+            request = ozomm.ExtendLicenseRequest(transaction_id=f"{name}-{place}", ticket=tickets[place % len(tickets)])
+            await crowd[place % len(crowd)].extend_license(request)
+
+        crm.open.clear()
+        tasks = [asyncio.create_task(wait(place)) for place in range(count)]
+        while crm.asked < count and not any(task.done() for task in tasks):  # noqa: ASYNC110  nothing tells of it
+            await asyncio.sleep(0.05)  # the server asks the CRM in its own time
+        yield crm.asked
+        crm.open.set()
+        await asyncio.gather(*tasks)
+
+
+@dataclass(kw_only=True)
+class Customers:
+    """Those of one round: each has a container, a ticket once it is ordered, and the context that was exported last."""
+
+    number: int
+    containers: Sequence[Container]
+    shop: SalesClient
+    licensee: DepotClient
+    client: OzommClient
+    tickets: list[str] = field(default_factory=list)
+    contexts: list[bytes] = field(default_factory=list)
+
+    @classmethod
+    def made(
+        cls,
+        folder: Path,
+        options: Options,
+        *,
+        number: int,
+        shop: SalesClient,
+        licensee: DepotClient,
+        client: OzommClient,
+    ) -> Self:
+        """Make as many as a measurement takes."""
+        trust = (folder / VENDOR_CERTIFICATE).read_bytes()
+        containers = tuple(
+            Container.create(
+                folder / f"c-{number}-{place}.json", trust_pem=trust, clock=utc_now, random=secrets.token_bytes
+            )
+            for place in range(max(4, A_SECOND * options.seconds))
+        )
+        return cls(number=number, containers=containers, shop=shop, licensee=licensee, client=client)
+
+    def export(self) -> None:
+        """Have each container export a context."""
+        self.contexts = [container.context(FIRM_CODE) for container in self.containers]
+
+    async def median(self, work: Callable[[int], Awaitable[None]]) -> float:
+        """Give the median time of one request, each after the other, in microseconds."""
+        return await _median(work, len(self.containers))
+
+    async def order(self, place: int) -> None:
+        """Order a licence."""
+        line = sales.OrderLine(item_number="E", quantity=1)
+        request = sales.CreateOrderRequest(transaction_id=f"o-{self.number}-{place}", order_line=(line,))
+        self.tickets.append((await self.shop.create_order(request)).ticket)
+
+    async def collect(self, place: int) -> None:
+        """Collect it."""
+        await self.licensee.get_license_update(
+            depot.GetLicenseUpdateRequest(ticket=self.tickets[place], context=self.contexts[place])
+        )
+
+    async def extend(self, place: int) -> None:
+        """Extend it, with its collection."""
+        context = ozomm.ContainerContext(file=self.contexts[place])
+        found = await self.client.extend_license(
+            ozomm.ExtendLicenseRequest(
+                transaction_id=f"x-{self.number}-{place}", ticket=self.tickets[place], context=context
+            )
+        )
+        assert found.state == "Extended", found
+
+    async def look(self, place: int) -> None:
+        """Look at it."""
+        await self.licensee.get_ticket(self.tickets[place])
 
 
 async def _median(work: Callable[[int], Awaitable[None]], count: int) -> float:
