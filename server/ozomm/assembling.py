@@ -29,7 +29,6 @@ from server.ozomm.http_source import HttpCrm
 from server.ozomm.sql_source import view_of
 
 GROUP = "opendepot.eligibility"
-MOST_CONNECTIONS = 1000
 
 Told = Callable[[str, str, float], None]
 
@@ -122,9 +121,12 @@ class Assembler:
                 return _vendors_own(source)
 
     async def _shared_session(self) -> aiohttp.ClientSession:
-        """Give the HTTP client of all sources; each source has limits of its own, in time and in number."""
+        """Give the HTTP client of all sources; each source has limits of its own, in time and in number.
+
+        One limit over all would let a slow source use up what the others need.
+        """
         if self._session is None:
-            connector = aiohttp.TCPConnector(limit=MOST_CONNECTIONS)
+            connector = aiohttp.TCPConnector(limit=0)
             self._session = await self._stack.enter_async_context(
                 aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=None))
             )

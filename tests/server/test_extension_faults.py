@@ -8,7 +8,7 @@ import asyncio
 import secrets
 import sqlite3
 from collections.abc import AsyncIterator, Callable
-from contextlib import closing, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,7 +21,7 @@ from containers import Container
 from licensing.extensions.central import Fate, LocalCentral, NotDone
 from licensing.extensions.engine import ExtensionEngine, Patience
 from licensing.extensions.operating import ExtensionDesk
-from licensing.extensions.questions import Customer, Question, Unanswered, Verdict
+from licensing.extensions.questions import Customer, Eligibility, Question, Unanswered, Verdict
 from licensing.extensions.rules import Rule, Silence
 from licensing.extensions.values import ExtensionAnswer, ExtensionQuestion, ExtensionRequest
 from licensing.marketing.mails import Mailer
@@ -115,6 +115,7 @@ class World:
         self.folder = folder
         self.now = datetime(2027, 3, 1, tzinfo=UTC)
         self.crm = Crm()
+        self.source: Eligibility | None = None
         self.faults = Faults()
         self.engines = 0
         self.bugs: list[BaseException] = []
@@ -140,7 +141,7 @@ class World:
         rule = Rule(
             name="one",
             items=("EDITOR",),
-            eligibility=self.crm,
+            eligibility=self.source or self.crm,
             when_silent=silence,
             provisional_item="EDITOR-7D",
             give_up_hours=give_up_hours,
@@ -193,6 +194,12 @@ class World:
 
 @pytest.fixture
 async def world(folder: Path) -> AsyncIterator[World]:
+    async with opened_world(folder) as made:
+        yield made
+
+
+@asynccontextmanager
+async def opened_world(folder: Path) -> AsyncIterator[World]:
     settings = load_settings(folder / CONFIG)
     now = [lambda: datetime(2027, 3, 1, tzinfo=UTC)]
     async with opened_core(settings, clock=lambda: now[0]()) as core:  # noqa: PLW0108  it changes
