@@ -11,7 +11,9 @@ Both are asked for the same addresses in the same order, as text, in one process
 Each is timed at 10 networks too (`..._10_us`), where no network is a stranger for long. Python's collector of garbage
 waits meanwhile, for both sides.
 
-`call_..._us` is what a call costs without and with a WS-Security header block (`benchmarks.proofs`).
+`http_..._us` is what a whole call over TCP costs the server's process without and with each way of identifying, and
+`ratio_http_...` that against the call without (`benchmarks.identified`); `call_..._us` is the same for the engine
+alone, without network, database and rules (`benchmarks.proofs`).
 """
 
 import gc
@@ -25,6 +27,7 @@ from ipaddress import IPv4Address, IPv4Network
 from types import ModuleType
 from typing import TypeVar
 
+from benchmarks.identified import KINDS, http_costs
 from benchmarks.proofs import proof_costs
 from benchmarks.report import Options, Record, Refused, Table, figure_of, this_machine
 from ipfilters import (
@@ -69,6 +72,7 @@ def run(options: Options) -> Record:
         "pytricia_us": lambda: _look_up_all(trees[MANY], clients[MANY]),
         "find_client_us": lambda: [find_client("10.0.0.1", line, trusted=proxies) for line in lines.values()],
     }
+    identified = http_costs(options)
     runs: list[dict[str, str | float]] = []
     for number in range(1, options.rounds + 1):
         took: dict[str, str | float] = {"round": number}
@@ -88,6 +92,7 @@ def run(options: Options) -> Record:
             took[f"pytricia_{name}"] = _once(_look_up_all, tree, strangers) / len(strangers) * 1e6
             took[name] = _once(decide_all, compiled, strangers) / len(strangers) * 1e6
         took.update(proof_costs(seconds=0.05 * options.seconds))
+        took.update(identified[number - 1])
         runs.append(took)
     return _record(runs)
 
@@ -199,6 +204,8 @@ def _record(runs: list[dict[str, str | float]]) -> Record:
     figures["ratio_growth_stranger_pytricia"] = figure_of(ratio("pytricia_stranger_us", "pytricia_fresh_10_us"))
     for kind in ("digest", "signed", "rsa"):
         figures[f"ratio_call_{kind}"] = figure_of(ratio(f"call_{kind}_us", "call_bare_us"))
+    for kind in KINDS[1:]:
+        figures[f"ratio_http_{kind}"] = figure_of(ratio(f"http_{kind}_us", "http_bare_us"))
     return Record(
         name="access",
         machine=this_machine(),

@@ -43,8 +43,8 @@ def read_requests(path: Path) -> Iterator[bytes]:
         place += length
 
 
-async def send(requests: Sequence[bytes], *, port: int, connections: int) -> dict[str, float]:
-    """Send each request once; gives how many were answered with an update file, and the seconds that it took."""
+async def send(requests: Sequence[bytes], *, port: int, connections: int, holding: bytes = b"Done") -> dict[str, float]:
+    """Send each request once; gives how many answers were good and held some bytes, and the seconds that it took."""
     waiting = iter(requests)
     done = 0
 
@@ -56,7 +56,7 @@ async def send(requests: Sequence[bytes], *, port: int, connections: int) -> dic
             head = await reader.readuntil(b"\r\n\r\n")
             length = _CONTENT_LENGTH.search(head)
             body = await reader.readexactly(int(length[1]) if length else 0)
-            done += head.startswith(b"HTTP/1.1 200") and b"Done" in body
+            done += head.startswith(b"HTTP/1.1 200") and holding in body
         writer.close()
         await writer.wait_closed()
 
@@ -97,12 +97,14 @@ def main() -> None:
     parser.add_argument("--connections", type=int, required=True)
     parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--folder", type=Path)
+    parser.add_argument("--holding", default="Done", help="what a good answer holds")
     options = parser.parse_args()
     if options.what == "raw":
         found = raw(seconds=options.seconds, together=options.connections, folder=options.folder)
     else:
         requests = list(read_requests(options.file))
-        found = asyncio.run(send(requests, port=options.port, connections=options.connections))
+        sending = send(requests, port=options.port, connections=options.connections, holding=options.holding.encode())
+        found = asyncio.run(sending)
     print(json.dumps(found))
 
 

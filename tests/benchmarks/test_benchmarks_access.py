@@ -35,7 +35,11 @@ def test_every_figure_comes_out(monkeypatch: pytest.MonkeyPatch) -> None:
         return 1e-3
 
     monkeypatch.setattr(access, "_seconds", took_a_millisecond)
+    # A server, which is started elsewhere: tests/benchmarks/test_benchmarks_identified.py.
+    costs = [{f"http_{kind}_us": cost for kind, cost in zip(access.KINDS, (100, 105, 150, 300, 250), strict=True)}]
+    monkeypatch.setattr(access, "http_costs", lambda options: costs * options.rounds)
     record = access.run(Options(rounds=2, seconds=1))
+    assert [record.figures[f"ratio_http_{kind}"].median for kind in access.KINDS[1:]] == [1.05, 1.5, 3.0, 2.5]
     assert {
         "ratio_pytricia",
         "ratio_pytricia_fresh",

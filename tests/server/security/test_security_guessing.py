@@ -19,10 +19,11 @@ from licensing.vault import Vault
 from observe import EventLog, LogFormat, Metrics
 from server.errors import AddressDenied, NotIdentified, TooManyGuesses
 from server.security.callers import Calling
-from server.security.guessing import GuessKeeper, GuessLimits, Subject, is_guess, targets_of
+from server.security.guessing import MOST_SLOWED, GuessKeeper, GuessLimits, Subject, is_guess, targets_of
 from server.security.wssecurity.refusals import SecurityFailed
 from storage import Storage, open_storage
 from storage.errors import StorageUnavailable
+from storage.guesses import LoadGuesses
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 DEPOT = "urn:opendepot:depot:1"
@@ -144,6 +145,120 @@ async def test_a_database_that_is_away_is_told_and_nobody_fails_of_it(bench: Ben
     bench.keeper._storage = Away()  # type: ignore[assignment]
     await bench.keeper.failed("192.0.2.1")
     assert len(bench.events("guess_not_counted")) == 1
+
+
+async def test_each_guess_is_counted_in_the_metrics(bench: Bench) -> None:
+    await bench.keeper.failed("192.0.2.1")
+    await bench.keeper.failed("garbage")
+    assert b"opendepot_guesses_total 2.0" in bench.metrics.exposition()
+    assert not bench.keeper.idle
+
+
+async def test_what_is_not_said_is_ten_guesses_in_ten_minutes_and_two_seconds_of_delay(bench: Bench) -> None:
+    assert GuessLimits() == GuessLimits(guesses=10, period=timedelta(minutes=10), delay_seconds=2.0)
+    for _ in range(10):
+        await bench.keeper.failed("192.0.2.1")
+    assert await bench.slowed("192.0.2.1")
+    assert bench.slept == [2.0]
+    # One of ten is forgotten after a minute, and one more may be made.
+    bench.now += timedelta(seconds=61)
+    assert not await bench.slowed("192.0.2.1")
+
+
+async def test_an_alarm_comes_once_an_hour(bench: Bench) -> None:
+    async def many() -> int:
+        for _ in range(20):
+            await bench.keeper.failed("192.0.2.1")
+        return len(bench.events("guessing"))
+
+    assert await many() == 1
+    bench.now += timedelta(minutes=59)
+    assert await many() == 1
+    bench.now += timedelta(minutes=62)
+    assert await many() == 2
+
+
+async def test_so_many_wrong_answers_are_held_back_and_no_more(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert MOST_SLOWED == 256
+    monkeypatch.setattr("server.security.guessing.MOST_SLOWED", 3)
+    shop, released = Subject(kind="shop", text="acme"), asyncio.Event()
+    for number in range(80):
+        await bench.keeper.failed(f"198.51.100.{number}", [shop])
+    bench.slept.clear()
+
+    async def held(seconds: float) -> None:
+        bench.slept.append(seconds)
+        await released.wait()
+
+    bench.keeper._sleep = held
+    waiting = [asyncio.create_task(bench.keeper.failed(f"192.0.2.{number}", [shop])) for number in range(5)]
+    for _, first in zip(range(2), asyncio.as_completed(waiting), strict=False):
+        await first
+    assert len(bench.slept) == 3, "beyond the third they are answered at once"
+    released.set()
+    await asyncio.gather(*waiting)
+    await bench.keeper.failed("192.0.2.9", [shop])
+    assert len(bench.slept) == 4, "and there is room again"
+
+
+async def test_a_request_that_fails_while_it_is_slowed_down_leaves_room_for_the_next(bench: Bench) -> None:
+    for _ in range(10):
+        await bench.keeper.failed("192.0.2.1")
+    for _ in range(2):
+        with pytest.raises(LookupError):
+            async with bench.keeper.slowed_down("192.0.2.1"):
+                raise LookupError
+    assert len(bench.slept) == 2
+
+
+async def test_the_zone_of_an_address_is_not_part_of_it(bench: Bench) -> None:
+    for number in range(10):
+        await bench.keeper.failed(f"fe80::1%eth{number}")
+    assert await bench.slowed("fe80::1")
+
+
+async def test_a_target_may_see_eight_times_the_guesses_of_one_address(bench: Bench) -> None:
+    shop = Subject(kind="shop", text="acme")
+    for number in range(79):
+        await bench.keeper.failed(f"198.51.100.{number}", [shop])
+    assert bench.slept == []
+    await bench.keeper.failed("198.51.100.79", [shop])
+    assert len(bench.slept) == 1
+
+
+async def test_what_another_worker_counted_a_moment_ago_is_not_missed(bench: Bench) -> None:
+    """Clocks of nodes differ a little, and a row may become visible after a look that came later."""
+    other = bench.another()
+    await other.look()
+    bench.now -= timedelta(seconds=1.5)
+    for _ in range(10):
+        await bench.keeper.failed("192.0.2.1")
+    bench.now += timedelta(seconds=1.5)
+    await other.look()
+    assert await bench.slowed("192.0.2.1", other)
+
+
+async def test_a_worker_that_starts_hears_of_all_that_still_counts(bench: Bench) -> None:
+    for _ in range(20):
+        await bench.keeper.failed("192.0.2.1")
+    bench.now += timedelta(minutes=9)
+    other = bench.another()
+    await other.look()
+    assert await bench.slowed("192.0.2.1", other)
+
+
+async def test_counts_are_kept_for_a_day(bench: Bench) -> None:
+    async def kept() -> int:
+        found = await bench.storage.query(LoadGuesses(since=NOW - timedelta(days=9), now=NOW - timedelta(days=9)))
+        return len(found)
+
+    await bench.keeper.failed("192.0.2.1")
+    bench.now = NOW + timedelta(days=1)
+    await bench.keeper.forget()
+    assert await kept() == 1
+    bench.now = NOW + timedelta(days=1, minutes=2)
+    await bench.keeper.forget()
+    assert await kept() == 0
 
 
 async def test_old_counts_are_taken_away(bench: Bench) -> None:
