@@ -18,6 +18,9 @@ _MAPPED = bytes(10) + b"\xff\xff"
 # As numbers: a member of an enumeration would be converted at each call.
 _FOUR, _SIX = int(socket.AF_INET), int(socket.AF_INET6)
 
+_SHOWN = 100
+"""What is longer is shortened where a message repeats it."""
+
 _PREFIX = re.compile(r"0|[1-9][0-9]{0,2}")
 _LEADING_ZEROS = re.compile(r"(?<![0-9A-Fa-f.])0+(?=[0-9]+\.)|(?<=\.)0+(?=[0-9])")
 
@@ -52,7 +55,7 @@ def read_bytes(text: str) -> bytes:
         # A zone is judged by the standard library.
         packed = IPv6Address(text).packed if "%" in text else inet_pton(_SIX, text)
     except (ValueError, OSError):
-        raise AddressRefused(f"{text!r} is no IP address; write one like 192.0.2.7 or 2001:db8::7") from None
+        raise AddressRefused(f"{shown(text)} is no IP address; write one like 192.0.2.7 or 2001:db8::7") from None
     return packed[12:] if packed.startswith(_MAPPED) else packed
 
 
@@ -70,6 +73,11 @@ def parse_network(text: str) -> Network:
     if (slash and _PREFIX.fullmatch(prefix) is None) or "%" in text or is_mapped(network):
         raise _refused(text)
     return network
+
+
+def shown(text: str) -> str:
+    """Give a text in quotes, as a message repeats it: no longer than a line, and nothing that a terminal obeys."""
+    return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}...")
 
 
 def is_mapped(network: Network) -> bool:
@@ -91,9 +99,10 @@ def _refused(text: str) -> AddressRefused:
     try:
         network = unmapped(ip_network(f"{address}{slash}{prefix}", strict=False))
     except ValueError:
-        return AddressRefused(f"{text!r} is no network; write one like 192.0.2.0/24 or 2001:db8::/32")
+        return AddressRefused(f"{shown(text)} is no network; write one like 192.0.2.0/24 or 2001:db8::/32")
     mended = str(network)
-    return AddressRefused(f"{text} {_why(text, plain, address, prefix, network)}; write {mended}", mended=mended)
+    said = text if text.isprintable() and len(text) <= _SHOWN else shown(text)
+    return AddressRefused(f"{said} {_why(text, plain, address, prefix, network)}; write {mended}", mended=mended)
 
 
 def _why(text: str, plain: str, address: str, prefix: str, network: Network) -> str:

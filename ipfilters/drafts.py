@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
 
-from ipfilters.addresses import AddressRefused, Network, parse_network
+from ipfilters.addresses import AddressRefused, Network, parse_network, shown
 from ipfilters.problems import Problem
-from ipfilters.rules import Effect, FileSource, Mode, Rule, Scope, default_id
+from ipfilters.rules import Effect, FileSource, FreeIds, Mode, Rule, Scope, default_id
 
 SHOWN_DATE = "2027-01-31T00:00:00Z"
 
@@ -53,7 +53,7 @@ class Problems:
         by_small = {known.lower(): known for known in words}
         near = get_close_matches(word.lower(), list(by_small), n=1)
         mend = f"write {by_small[near[0]]}" if near else f"write one of {', '.join(words)}"
-        self.add(line, f"{word!r} is no {what}; {mend}")
+        self.add(line, f"{shown(word)} is no {what}; {mend}")
         return False
 
 
@@ -62,13 +62,15 @@ def finish(drafts: Sequence[Draft], problems: Problems) -> tuple[Rule, ...]:
     lines: dict[str, int] = {}
     for draft in drafts:
         if draft.id in lines:
-            problems.add(draft.line, f"the id {draft.id!r} stands in line {lines[draft.id]} too; write another one")
+            problems.add(
+                draft.line, f"the id {shown(draft.id)} stands in line {lines[draft.id]} too; write another one"
+            )
         elif draft.id:
             lines[draft.id] = draft.line
-    taken = set(lines)
+    ids = FreeIds(lines)
     rules = []
     for draft in drafts:
-        name = draft.id or _free_id(draft, taken)
+        name = draft.id or ids.give(default_id(draft.scope, draft.effect, draft.network))
         rules.append(
             Rule(
                 id=name,
@@ -83,13 +85,3 @@ def finish(drafts: Sequence[Draft], problems: Problems) -> tuple[Rule, ...]:
             )
         )
     return tuple(rules)
-
-
-def _free_id(draft: Draft, taken: set[str]) -> str:
-    base = name = default_id(draft.scope, draft.effect, draft.network)
-    number = 1
-    while name in taken:
-        number += 1
-        name = f"{base} #{number}"
-    taken.add(name)
-    return name

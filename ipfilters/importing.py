@@ -11,6 +11,7 @@ import io
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from ipfilters.addresses import shown
 from ipfilters.drafts import SHOWN_DATE, Draft, Problems, finish
 from ipfilters.problems import RulesRefused
 from ipfilters.rules import Effect, Endpoint, Mode, Rule, Scope
@@ -52,7 +53,11 @@ def _rows(text: str, problems: Problems) -> Iterator[tuple[int, list[str]]]:
                 yield begins, stripped
             begins = reader.line_num + 1
     except csv.Error:
-        problems.add(begins, 'the quotes do not fit; write a quote inside of quotes twice, ""')
+        most = f"{csv.field_size_limit():,}"
+        message = (
+            f'the quotes do not fit, or a cell has over {most} characters; write a quote inside of quotes twice, ""'
+        )
+        problems.add(begins, message)
 
 
 def _names(rows: Sequence[tuple[int, list[str]]], problems: Problems) -> list[str]:
@@ -100,9 +105,9 @@ def _instant(text: str, line: int, problems: Problems) -> datetime | None:
     try:
         instant = datetime.fromisoformat(text)
     except ValueError:
-        problems.add(line, f"{text!r} is no date and time; write one like {SHOWN_DATE}")
+        problems.add(line, f"{shown(text)} is no date and time; write one like {SHOWN_DATE}")
         return None
     if instant.utcoffset() is None:
-        problems.add(line, f"{text!r} has no offset from UTC; write {instant.isoformat()}Z")
+        problems.add(line, f"{shown(text)} has no offset from UTC; write {instant.isoformat()}Z")
         return None
     return instant

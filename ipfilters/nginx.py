@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from ipaddress import ip_network
 
-from ipfilters.addresses import AddressRefused, Network, parse_network
+from ipfilters.addresses import AddressRefused, Network, parse_network, shown
 from ipfilters.drafts import Draft, Problems, finish
 from ipfilters.problems import Problem
 from ipfilters.rules import Effect, Rule, Scope
@@ -104,7 +104,7 @@ def _statements(text: str, problems: Problems) -> Iterator[tuple[int, list[str]]
 def _networks(words: list[str], line: int, problems: Problems) -> tuple[Network, ...]:
     """Give the networks of a statement, none where it has no translation."""
     if words[0] not in {"allow", "deny"} or len(words) != 2:
-        problems.add(line, f"{' '.join(words)!r} is neither an allow nor a deny; say it here in another way")
+        problems.add(line, f"{shown(' '.join(words))} is neither an allow nor a deny; say it here in another way")
         return ()
     if words[1] == "all":
         return _EVERYBODY
@@ -127,4 +127,9 @@ def _key(network: Network) -> _Key:
 
 def _around(network: Network, lengths: set[int]) -> list[_Key]:
     """Give the keys of the networks of these prefix lengths that hold a network, itself among them."""
-    return [_key(network.supernet(new_prefix=length)) for length in sorted(lengths) if length <= network.prefixlen]
+    version, number, bits = network.version, int(network.network_address), network.max_prefixlen
+    return [
+        (version, length, number >> (bits - length) << (bits - length))
+        for length in sorted(lengths)
+        if length <= network.prefixlen
+    ]

@@ -10,6 +10,9 @@ from bisect import bisect_left
 
 Path = tuple[str | int, ...]
 
+_DEEPEST = 8
+"""Places of keys with more dots are not kept: they would fill the memory, and no rule has such."""
+
 _BLANK = re.compile(r"(?:[ \t\n,]|#[^\n]*)*")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _STRING = re.compile(
@@ -58,6 +61,8 @@ class _Walk:
         path: Path = ()
         for number, key in enumerate(keys, 1):
             path = (*path, key)
+            if number > _DEEPEST:
+                break
             self.lines.setdefault(path, line)
             if many and number == len(keys):
                 self._tables[path] = self._tables.get(path, -1) + 1
@@ -68,7 +73,7 @@ class _Walk:
 
     def _pair(self, table: Path) -> None:
         path, line = table, self._line()
-        for key in self._keys("="):
+        for key in self._keys("=")[:_DEEPEST]:
             path = (*path, key)
             self.lines.setdefault(path, line)
         self._skip()

@@ -1,5 +1,6 @@
 """Rules: who may connect where, said by whom and until when (design, section 7)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
@@ -184,6 +185,25 @@ class RuleSet:
             if rule.id in seen:
                 raise ValueError(f"two rules have the id {rule.id!r}")
             seen.add(rule.id)
+
+
+class FreeIds:
+    """Gives each rule an id that no other has; `taken` are given away already."""
+
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self._taken = set(taken)
+        # Where the search goes on: a hundred thousand rules may say the same.
+        self._numbers: dict[str, int] = {}
+
+    def give(self, wanted: str) -> str:
+        """Give the id that is wanted, with a number where it is taken."""
+        name, number = wanted, self._numbers.get(wanted, 1)
+        while name in self._taken:
+            number += 1
+            name = f"{wanted} #{number}"
+        self._numbers[wanted] = number
+        self._taken.add(name)
+        return name
 
 
 def default_id(scope: Scope, effect: Effect, network: Network) -> str:

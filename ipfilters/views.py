@@ -105,7 +105,6 @@ class Views:
         self._judge = Judge(now=now)
         self._tables: dict[tuple[int, Layers], Table[Rule]] = {}
         self._cells: dict[tuple[int, Layers], Lookup[Cell[Rule] | None]] = {}
-        self._decisions: dict[tuple[int, Layers, bool], Lookup[Ruling]] = {}
         self._sides: dict[tuple[int, Groups, bool], Side] = {}
         layers, any_shop = _layers(rule_set.rules)
         shops = sorted({shop for _, shop in layers if shop is not None})
@@ -150,14 +149,10 @@ class Views:
 
     def _decided(self, version: int, groups: Groups, default: bool) -> Lookup[Ruling]:  # noqa: FBT001
         layers = tuple(chain.from_iterable(groups))
-        found = self._decisions.get((version, layers, default))
-        if found is None:
-            cells = self._table(version, layers).cells
-            # A wide cell comes back between those that are inside it.
-            decided = {cell: self._judge.judge(cell, default=default) for cell in dict.fromkeys(cells)}
-            found = self._found(version, layers).carrying([decided[cell] for cell in cells])
-            self._decisions[version, layers, default] = found
-        return found
+        cells = self._table(version, layers).cells
+        # A wide cell comes back between those that are inside it.
+        decided = {cell: self._judge.judge(cell, default=default) for cell in dict.fromkeys(cells)}
+        return self._found(version, layers).carrying([decided[cell] for cell in cells])
 
     def _found(self, version: int, layers: Layers) -> Lookup[Cell[Rule] | None]:
         found = self._cells.get((version, layers))

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ipfilters import DatabaseSource, Defaults, Endpoint, RuleSet, load_rules, read_rules
+from ipfilters.rules import FreeIds
 from storage.records import FilterDocument
 
 Stamp = tuple[tuple[int, int, int] | None, ...]
@@ -49,15 +50,11 @@ def merged(rule_sets: Iterable[RuleSet]) -> RuleSet:
         endpoint.lower(): usual.allows(endpoint) ^ any(_differs(given.defaults, endpoint) for given in sets)
         for endpoint in Endpoint
     }
-    taken: set[str] = set()
+    ids = FreeIds()
     rules = []
     for rule in (rule for given in sets for rule in given.rules):
-        name, number = rule.id, 1
-        while name in taken:
-            number += 1
-            name = f"{rule.id} #{number}"
-        taken.add(name)
-        rules.append(replace(rule, id=name))
+        name = ids.give(rule.id)
+        rules.append(rule if name == rule.id else replace(rule, id=name))
     return RuleSet(rules=tuple(rules), defaults=Defaults(**defaults))
 
 

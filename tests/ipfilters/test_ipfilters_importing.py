@@ -145,7 +145,7 @@ def test_columns_that_mean_nothing_or_stand_twice_are_refused() -> None:
 
 
 def test_quotes_that_do_not_fit_are_refused_with_the_line_where_they_begin() -> None:
-    message = 'the quotes do not fit; write a quote inside of quotes twice, ""'
+    message = 'the quotes do not fit, or a cell has over 131,072 characters; write a quote inside of quotes twice, ""'
     assert problems('effect,network\nallow,10.0.0.0/8\nallow,"11.0.0.0/8\nallow,12.0.0.0/8\n') == [(3, message)]
     assert problems('effect,network\nallow,"10.0.0.0"/8\n') == [(2, message)]
 

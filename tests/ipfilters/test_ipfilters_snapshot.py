@@ -1,5 +1,6 @@
 """The compiled form: what is remembered never changes an answer, and it is fast whatever the rules are."""
 
+import gc
 import threading
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -264,6 +265,18 @@ def many(count: int) -> tuple[Rule, ...]:
 def test_a_hundred_thousand_networks_compile() -> None:
     made = compile_rules(RuleSet(rules=many(100_000)), version=1, compiled_at=NOW)
     assert made.decide("0.0.0.1", endpoint=SALES, now=NOW).allowed
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_collector_of_garbage_waits_while_rules_are_compiled_and_is_then_as_it_was(
+    enabled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gc, "isenabled", lambda: enabled)
+    called: list[str] = []
+    monkeypatch.setattr(gc, "disable", lambda: called.append("disable"))
+    monkeypatch.setattr(gc, "enable", lambda: called.append("enable"))
+    compiled(allow("10.0.0.0/8"))
+    assert called == (["disable", "enable"] if enabled else ["disable"])
 
 
 def test_many_rules_on_one_network_around_many_networks_are_not_copied_into_each() -> None:
