@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,7 +19,10 @@ Admin = Callable[..., Awaitable[Received]]
 
 @pytest.fixture
 async def made(start: Start) -> SimpleNamespace:
-    server = await start(admin_soap_port=0)
+    return await administered(await start(admin_soap_port=0))
+
+
+async def administered(server: Server) -> SimpleNamespace:
     async with core_of(server) as core:
         key = await core.catalogue.add_administrator("ops")
 
@@ -90,6 +94,19 @@ async def test_what_cannot_be_done_is_a_typed_fault(made: SimpleNamespace, body:
 
 async def test_what_is_dangerous_is_done_when_it_is_confirmed(made: SimpleNamespace) -> None:
     assert outcome(await made.call(put(made.shop, 0, rule("allow", "0.0.0.0/0"), confirmed=True))) == "ok"
+
+
+async def test_what_the_rules_of_files_make_dangerous_needs_a_confirmation(start: Start, tmp_path: Path) -> None:
+    # Alone, this half of all addresses opens nothing; with the half that a file has, it opens Sales to everybody.
+    rules = tmp_path / "filters.toml"
+    rules.write_text('format = 1\n[[global]]\nallow = "128.0.0.0/1"\n')
+    made = await administered(await start(admin_soap_port=0, filter_files=[rules]))
+    assert outcome(await made.call(put(made.shop, 0, rule("allow", "0.0.0.0/1")))) == "FilterUnconfirmed"
+    rules.write_text('format = 1\n[[global]]\nallow = "10.0.0.0/8"\n')
+    keeper = made.server.up.application.filters
+    keeper.hurry()
+    await until(lambda: str(keeper.of_files[0].rules[0].network) == "10.0.0.0/8")
+    assert outcome(await made.call(put(made.shop, 0, rule("allow", "0.0.0.0/1")))) == "ok"
 
 
 async def test_only_an_administrator_s_key_opens_it(made: SimpleNamespace) -> None:

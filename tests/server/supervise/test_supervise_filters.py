@@ -7,12 +7,14 @@ excepts, of lengths that differ from version to version. Parts of two versions w
 import asyncio
 import contextlib
 import itertools
+import socket
+import sys
 from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
 import pytest
-from supervised import Depot, Supervised
+from supervised import PATIENCE, Depot, Supervised, connected, peers
 from wire import envelope
 
 from ipfilters import RuleSet, read_rules
@@ -20,6 +22,8 @@ from server.app import opened_core
 from server.filters.editing import FilterEditor
 from server.filters.keeper import STALE_SECONDS
 from server.settings import load_settings
+from server.supervise.channel import Channel
+from server.supervise.worker import Order
 from storage.records import AccessPolicy
 
 pytestmark = pytest.mark.slow
@@ -119,6 +123,48 @@ async def test_every_worker_serves_the_admin_interface(depot: Depot, supervised:
             for _ in range(8):
                 async with session.post(url, data=body) as answer:
                     assert answer.status == status, await answer.text()
+
+
+async def test_a_worker_answers_no_admin_call_before_it_is_told_to_serve(depot: Depot) -> None:
+    settings = load_settings(depot.config)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listening,
+        socket.create_server(("127.0.0.1", 0)) as admin,
+    ):
+        ours, theirs = socket.socketpair()
+        with theirs:
+            order = Order(
+                settings=settings,
+                channel=theirs.fileno(),
+                listening=listening.fileno(),
+                admin_soap=admin.fileno(),
+            )
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "server.supervise.worker",
+                order.as_argument(),
+                pass_fds=(order.channel, order.listening, admin.fileno()),
+                stdin=asyncio.subprocess.DEVNULL,
+            )
+        channel = await Channel.over(ours)
+        try:
+            while "ready" not in (await channel.hear() or pytest.fail("it has ended")):
+                pass
+            async with connected(admin.getsockname()[1]) as (reader, writer):
+                writer.write(b"GET /v1/admin?wsdl HTTP/1.1\r\nHost: depot\r\nConnection: close\r\n\r\n")
+                for number in range(3):
+                    # It has answered, so its event loop has turned since.
+                    channel.say(ask="readiness", number=number)
+                    while (await channel.hear() or {}).get("answer") != number:
+                        pass
+                    assert writer.get_extra_info("sockname")[1] not in peers(process.pid)
+                channel.say(serve=True)
+                assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+        finally:
+            channel.say(stop={"last": True})
+            await asyncio.wait_for(process.wait(), PATIENCE)
+            await channel.close()
 
 
 @pytest.mark.long
