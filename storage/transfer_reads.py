@@ -1,0 +1,116 @@
+"""All that a decision about a container needs, as a plan."""
+
+from dataclasses import dataclass
+
+from storage import rows
+from storage.errors import NotInitialised
+from storage.order_reads import license_uses
+from storage.plans import Plan, many, one
+from storage.records import Allowance, ContainerRow, ContextRow, Counter, StepRow, TransferRow
+from storage.server_reads import load_server
+from storage.transfers import LoadTransfer, TransferQuery, TransferView
+
+Neighbours = tuple[ContextRow | None, ContextRow | None, ContextRow | None]
+
+
+def plan_transfer_query(query: TransferQuery) -> Plan[object]:
+    """The plan that finds the query's own answer."""
+    return _load_transfer(query)
+
+
+def _load_transfer(query: LoadTransfer) -> Plan[TransferView]:
+    server = yield from load_server()
+    if server is None:
+        raise NotInitialised("the server has no epoch yet; initialise it first")
+    here: rows.Parameters = {"serial": query.serial, "firm_code": query.firm_code}
+    row = yield from one("container", here)
+    container = None if row is None else rows.container(row)
+    chain = NO_CHAIN if container is None else (yield from _chain(query, container))
+    ticket = None
+    if query.ticket_lookup is not None:
+        ticket = yield from one("ticket_by_lookup", {"lookup": query.ticket_lookup})
+    ticket_id = None if ticket is None else ticket["ticket_id"]
+    licenses = yield from license_uses("licenses_for_transfer", {**here, "ticket_id": ticket_id})
+    if query.license_ids:
+        others = yield from license_uses("licenses_by_id", {"license_ids": list(query.license_ids)})
+        known = {use.license.license_id: use for use in (*licenses, *others)}
+        licenses = tuple(use for _, use in sorted(known.items()))
+    allowances: tuple[Allowance, ...] = ()
+    if query.allowances:
+        found = yield from many("allowances_for_transfer", {**here, "ticket_id": ticket_id})
+        allowances = tuple(map(rows.allowance, found))
+    blocked = yield from one("blocked_container", {"serial": query.serial})
+    placements = yield from many("placements_for_transfer", here)
+    return TransferView(
+        container=container,
+        current_epoch=server.current_epoch,
+        same_export=chain.same_export,
+        export_below=chain.export_below,
+        export_above=chain.export_above,
+        steps=chain.steps,
+        at_context=chain.at_context,
+        transfer=chain.transfer,
+        ticket=None if ticket is None else rows.ticket(ticket),
+        licenses=licenses,
+        placements=tuple(map(rows.placement, placements)),
+        blocked=blocked is not None,
+        allowances=allowances,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Chain:
+    """What is kept of a container that the server has met, as a `TransferView` holds it."""
+
+    same_export: ContextRow | None = None
+    export_below: ContextRow | None = None
+    export_above: ContextRow | None = None
+    steps: tuple[StepRow, ...] = ()
+    at_context: StepRow | None = None
+    transfer: TransferRow | None = None
+
+
+NO_CHAIN = Chain()
+
+
+def _chain(query: LoadTransfer, container: ContainerRow) -> Plan[Chain]:
+    here: rows.Parameters = {"serial": query.serial, "firm_code": query.firm_code}
+    row = None if query.key is None else (yield from one("transfer", {**here, "key": query.key}))
+    transfer = None if row is None else rows.transfer(row)
+    epoch, number = query.context_counter
+    at_context = yield from one("step_at", {**here, "epoch": epoch, "number": number})
+    after = _steps_needed_after(query, container, transfer)
+    steps = yield from many("steps_after", {**here, "after_epoch": after[0], "after_number": after[1]})
+    same, below, above = yield from _neighbours(query, container.base)
+    return Chain(
+        same_export=same,
+        export_below=below,
+        export_above=above,
+        steps=tuple(map(rows.step, steps)),
+        at_context=None if at_context is None else rows.step(at_context),
+        transfer=transfer,
+    )
+
+
+def _steps_needed_after(query: LoadTransfer, container: ContainerRow, transfer: TransferRow | None) -> Counter:
+    epoch, number = container.base
+    after = min(container.confirmed, max(query.context_counter, (epoch, number - 1)))
+    return after if transfer is None else min(after, transfer.from_counter)
+
+
+def _neighbours(query: LoadTransfer, base: Counter) -> Plan[Neighbours]:
+    parameters: rows.Parameters = {
+        "serial": query.serial,
+        "firm_code": query.firm_code,
+        "export": query.export,
+        "base_epoch": base[0],
+        "base_number": base[1],
+    }
+    same = yield from one("context_at_export", parameters)
+    below = yield from one("context_below_export", parameters)
+    above = yield from one("context_above_export", parameters)
+    return (
+        None if same is None else rows.context(same),
+        None if below is None else rows.context(below),
+        None if above is None else rows.context(above),
+    )
