@@ -8,6 +8,7 @@ import pytest
 import suds
 import suds.client
 import suds.transport.http
+from foreign_cycle import outcome_of
 from wire import FIRM_CODE, Server
 
 pytestmark = pytest.mark.slow
@@ -50,6 +51,9 @@ def cycle(server: Server) -> None:
         depot.GetTicket(ticket=["AAAAA-AAAAA-AAAAA-AAAAA-AAAAA"])
     fault = refused.value.fault.detail.NotFoundFault
     assert (fault.code, fault.retry, fault.path) == ("TicketUnknown", "Never", "ticket[1]")
+    assert refused.value.fault.faultcode == "soap:Client"
+    assert refused.value.fault.faultstring == fault.message
+    assert outcome_of(server, fault.reference) == "TicketUnknown"
 
 
 async def test_suds_runs_the_whole_cycle_and_reads_a_fault(server: Server) -> None:

@@ -8,6 +8,8 @@ import requests
 import zeep
 import zeep.exceptions
 import zeep.transports
+from foreign_cycle import outcome_of
+from lxml import etree
 from wire import FIRM_CODE, Server
 
 
@@ -66,10 +68,23 @@ def cycle(server: Server, version: str) -> None:
     order = sales.GetOrder(transactionId=f"zeep-{version}")
     assert [x.state for x in order.license] == ["WhollyCollected"]
 
-    with pytest.raises(zeep.exceptions.Fault) as refused:
-        sales.CreateOrder(**{**values, "orderNumber": "another"})
-    assert "transactionId" in refused.value.message
-    assert b"TransactionConflict" in zeep.wsdl.utils.etree_to_string(refused.value.detail)
+    changed = {**values, "orderNumber": "another"}
+    wrong = {**values, "orderLine": [{"itemNumber": "EDITOR", "quantity": 0}]}
+    for given, element, code, path in (
+        (changed, "ConflictFault", "TransactionConflict", "transactionId"),
+        (wrong, "RequestFault", "SchemaViolation", "CreateOrder/orderLine/quantity"),
+    ):
+        with pytest.raises(zeep.exceptions.Fault) as refused:
+            sales.CreateOrder(**given)
+        fault = refused.value
+        (found,) = fault.detail
+        # As its type in the WSDL has it.
+        typed = sales._client.wsdl.types.get_element(found.tag).parse(found, sales._client.wsdl.types)
+        assert etree.QName(found) == etree.QName("urn:opendepot:sales:1", element)
+        assert (typed.code, typed.path, typed.retry, typed.message) == (code, path, "Never", fault.message)
+        assert outcome_of(server, typed.reference) == code
+        subcodes = [etree.QName(one).localname for one in fault.subcodes or []]
+        assert (fault.code, subcodes) == (("soap:Client", []) if version == "11" else ("soap:Sender", [code]))
 
 
 @pytest.mark.parametrize("version", ["11", "12"])

@@ -1,4 +1,5 @@
-// One library's client asks one operation per line of its input and answers one line of JSON each.
+// One library's client asks one operation per line of its input and answers one line of JSON each: the result, or the fault
+// as the library has parsed it. `header` names a block that must be understood.
 // Arguments: library (soap or strong-soap), version (11 or 12), URL of the server, shop's key in OPENDEPOT_API_KEY.
 "use strict";
 
@@ -22,19 +23,33 @@ async function opened(service) {
   return client;
 }
 
+const plain = (value) => (value !== null && typeof value === "object" && "$value" in value ? value.$value : value);
+const children = (value) => Object.entries(value ?? {}).filter(([name]) => !name.endsWith("attributes"));
+
 function faultOf(error) {
-  const fault =
-    error.root?.Envelope?.Body?.Fault ?? error.result?.Envelope?.Body?.Fault ?? error.Fault ?? error.response?.data ?? null;
-  return { fault, message: String(error.message) };
+  // Both libraries hang on the error what they have parsed.
+  const fault = error.root?.Envelope?.Body?.Fault;
+  if (!fault) return { unread: String(error.message) };
+  const [element, fields] = children(fault.detail ?? fault.Detail)[0] ?? ["", {}];
+  return {
+    status: error.response?.status ?? error.response?.statusCode,
+    code: plain(fault.faultcode ?? fault.Code.Value),
+    subcode: plain(fault.Code?.Subcode?.Value ?? null),
+    text: plain(fault.faultstring ?? fault.Reason.Text),
+    element,
+    detail: Object.fromEntries(children(fields).map(([name, value]) => [name, plain(value)])),
+  };
 }
 
 async function main() {
   const clients = { sales: await opened("sales"), depot: await opened("depot") };
   console.log(JSON.stringify({ ready: true }));
   for await (const line of readline.createInterface({ input: process.stdin })) {
-    const { service, operation, given } = JSON.parse(line);
+    const { service, operation, given, header } = JSON.parse(line);
     const name = service[0].toUpperCase() + service.slice(1);
     const port = clients[service][`${name}Service`][`${name}Soap${version}`];
+    clients[service].clearSoapHeaders();
+    if (header) clients[service].addSoapHeader(`<x:${header.name} xmlns:x="${header.namespace}" soap:mustUnderstand="1"/>`);
     const answer = await new Promise((resolve) =>
       port[operation](given, (error, result) => resolve(error ? faultOf(error) : { result }), undefined,
         service === "sales" ? { Authorization: `Bearer ${key}` } : {}),

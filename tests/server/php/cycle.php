@@ -28,7 +28,9 @@ while (($line = fgets(STDIN)) !== false) {
         }
     }
     try {
-        $result = $clients[$asked['service']]->__soapCall($asked['operation'], [$asked['given']]);
+        $header = $asked['header'] ?? null;
+        $blocks = $header ? [new SoapHeader($header['namespace'], $header['name'], null, true)] : [];
+        $result = $clients[$asked['service']]->__soapCall($asked['operation'], [$asked['given']], null, $blocks);
         foreach (get_object_vars($result) as $child) {
             foreach (BYTES as $name) {
                 if (isset($child->$name) && is_string($child->$name)) {
@@ -38,7 +40,13 @@ while (($line = fgets(STDIN)) !== false) {
         }
         $answer = ['result' => $result];
     } catch (SoapFault $fault) {
-        $answer = ['fault' => $fault->detail ?? null, 'message' => $fault->getMessage()];
+        $detail = isset($fault->detail) ? get_object_vars($fault->detail) : [];
+        $answer = [
+            'code' => $fault->faultcode,
+            'text' => $fault->getMessage(),
+            'element' => array_key_first($detail) ?? '',
+            'detail' => $detail ? reset($detail) : (object) [],
+        ];
     }
     echo json_encode($answer, JSON_THROW_ON_ERROR), "\n";
 }
