@@ -35,6 +35,8 @@ from storage.records import AccessPolicy
 from xmlgate import Limits
 
 ENVIRONMENT_PREFIX = "OPENDEPOT_"
+OF_CLIENTS = frozenset({"OPENDEPOT_CONFIG", "OPENDEPOT_URL", "OPENDEPOT_API_KEY", "OPENDEPOT_API_KEY_FILE"})
+"""Names with that prefix that say where a client finds a server; they may stand in the same shell."""
 _TOML = "toml_values"
 _FILES = (Path, Path | None)
 
@@ -642,7 +644,7 @@ def load_settings(config: Path | None, **command_line: Any) -> Settings:
         name
         for name in os.environ
         if name.startswith(ENVIRONMENT_PREFIX)
-        and name != "OPENDEPOT_CONFIG"
+        and name not in OF_CLIENTS
         and name.removeprefix(ENVIRONMENT_PREFIX).lower() not in Settings.model_fields
     )
     if unknown:

@@ -6,8 +6,10 @@ taken up by another one after their lease.
 
 import asyncio
 import secrets
+import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -15,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wire import FIRM_CODE
+from wire import FIRM_CODE, initialise_in_thread
 
 from containers import Container
 from licensing.extensions.central import Fate, LocalCentral, NotDone
@@ -122,7 +124,7 @@ class World:
         self.ticket = ""
         self.bought_until = self.now
         self.container = Container.create(
-            folder / "container.json",
+            folder / f"{secrets.token_hex(4)}.json",
             trust_pem=(folder / VENDOR_CERTIFICATE).read_bytes(),
             clock=lambda: self.now,
             random=secrets.token_bytes,
@@ -166,7 +168,10 @@ class World:
         self.bought_until = await self.ends()
 
     async def ends(self) -> datetime:
-        (license_,) = (await self.core.depot.get_ticket(tickets=(self.ticket,))).licenses
+        return await self.ends_of(self.ticket)
+
+    async def ends_of(self, ticket: str) -> datetime:
+        (license_,) = (await self.core.depot.get_ticket(tickets=(ticket,))).licenses
         assert license_.expires_at is not None
         return license_.expires_at
 
@@ -192,24 +197,45 @@ class World:
         return orders, sorted(kind for kind, _ in found)
 
 
+@pytest.fixture(scope="module")
+def bought(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A server's files with a ticket, of which each test gets a copy: keys and a database take long to make."""
+    folder = tmp_path_factory.mktemp("bought") / "depot"
+    initialise_in_thread(folder)
+
+    async def buy() -> str:
+        async with opened_world(folder) as made:
+            return made.ticket
+
+    with ThreadPoolExecutor(1) as thread:
+        return folder, thread.submit(asyncio.run, buy()).result()
+
+
 @pytest.fixture
-async def world(folder: Path) -> AsyncIterator[World]:
-    async with opened_world(folder) as made:
+async def world(bought: tuple[Path, str], tmp_path: Path) -> AsyncIterator[World]:
+    original, ticket = bought
+    folder = tmp_path / "depot"
+    shutil.copytree(original, folder)
+    async with opened_world(folder, ticket=ticket) as made:
         yield made
 
 
 @asynccontextmanager
-async def opened_world(folder: Path) -> AsyncIterator[World]:
+async def opened_world(folder: Path, *, ticket: str = "") -> AsyncIterator[World]:
+    """Open a server's files, with a ticket in them or to buy one."""
     settings = load_settings(folder / CONFIG)
     now = [lambda: datetime(2027, 3, 1, tzinfo=UTC)]
     async with opened_core(settings, clock=lambda: now[0]()) as core:  # noqa: PLW0108  it changes
         made = World(core, folder)
         now[0] = lambda: made.now
-        for number, option in (("EDITOR", "add:365d"), ("EDITOR-7D", "add:7d")):
-            await core.catalogue.add_item(
-                item_number=number, firm_code=FIRM_CODE, product_code=1, options=(f"expirationTime={option}",)
-            )
-        await made.buy()
+        if ticket:
+            made.ticket, made.bought_until = ticket, await made.ends_of(ticket)
+        else:
+            for number, option in (("EDITOR", "add:365d"), ("EDITOR-7D", "add:7d")):
+                await core.catalogue.add_item(
+                    item_number=number, firm_code=FIRM_CODE, product_code=1, options=(f"expirationTime={option}",)
+                )
+            await made.buy()
         yield made
 
 

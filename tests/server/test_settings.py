@@ -55,6 +55,12 @@ def test_a_misspelt_name_in_the_environment_is_refused(monkeypatch: pytest.Monke
         load_settings(None)
 
 
+def test_what_clients_find_a_server_by_may_stand_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENDEPOT_URL", "OPENDEPOT_API_KEY", "OPENDEPOT_API_KEY_FILE"):
+        monkeypatch.setenv(name, "x")
+    assert load_settings(None).port == 8080
+
+
 def test_a_missing_file_is_told_with_the_way_out(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="opendepot init"):
         load_settings(tmp_path / "none.toml")
