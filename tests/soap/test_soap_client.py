@@ -90,6 +90,19 @@ def test_an_answer_is_given_as_its_message(answered: Answered, version: Version)
     assert answered(_envelope(PAGE.format("true", ""), version)) == expected
 
 
+@pytest.mark.parametrize(
+    ("codec", "charset"), [("utf-16", "utf-16"), ("utf-16-le", "UTF-16LE"), ("utf-8-sig", "utf-8")]
+)
+def test_an_answer_may_come_in_utf_16_or_with_a_mark(
+    codec: str, charset: str, answered: Answered, version: Version
+) -> None:
+    inner = PAGE.format("1", "<m:nextPageToken>ü中𐀀</m:nextPageToken>")
+    body = _envelope(inner, version).decode().encode(codec)
+
+    answer = answered(body, content_type=f"{version.media_type}; charset={charset}")
+    assert answer.page.next_page_token == "ü中𐀀"
+
+
 def test_an_answer_may_come_in_the_other_version(shop: Any) -> None:
     for asked, came in ((S11, S12), (S12, S11)):
         answer = shop.clients[asked].answer(
