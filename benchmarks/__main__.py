@@ -8,13 +8,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import access, depot, engine, growth, orders, ozomm, slow, stages, stream, workers
+from benchmarks import access, attack, depot, engine, growth, orders, ozomm, slow, stages, stream, workers
 from benchmarks.report import Options, Record, Refused, print_record
 
 WIDTH = 160
 
 BENCHMARKS: Mapping[str, Callable[[Options], Record]] = {
     "access": access.run,
+    "attack": attack.run,
     "depot": depot.run,
     "engine": engine.run,
     "growth": growth.run,

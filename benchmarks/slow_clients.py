@@ -53,7 +53,7 @@ class Slow:
 class _Asking:
     """One connection that asks at its times. `times` gets a latency and a lateness, in seconds, for each answer."""
 
-    def __init__(self, port: int, times: list[tuple[float, float]]) -> None:
+    def __init__(self, port: int, times: list[tuple[float, float]], request: bytes | None) -> None:
         self.failures = 0
         self.due: deque[tuple[float, float]] = deque()
         self._times = times
@@ -62,7 +62,7 @@ class _Asking:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         fields = "".join(f"{name}: {value}\r\n" for name, value in ORDER.headers.items())
         head = f"POST {ORDER.path} HTTP/1.1\r\nHost: localhost\r\n{fields}Content-Length: {len(ORDER.body)}\r\n\r\n"
-        self._request = head.encode() + ORDER.body
+        self._request = head.encode() + ORDER.body if request is None else request
 
     def fileno(self) -> int:
         return self._socket.fileno()
@@ -98,10 +98,13 @@ class _Asking:
         return True
 
 
-def ask_for(port: int, seconds: int, connections: int, rate: int) -> Honest:
-    """Ask at fixed times, whether or not the answer before is there: waiting for it would hide that it was late."""
+def ask_for(port: int, seconds: int, connections: int, rate: int, *, request: bytes | None = None) -> Honest:
+    """Ask at fixed times, whether or not the answer before is there: waiting for it would hide that it was late.
+
+    `request` is a whole order as it goes to the server, None for one to a server that lets everybody in.
+    """
     times: list[tuple[float, float]] = []
-    asking = [_Asking(port, times) for _ in range(connections)]
+    asking = [_Asking(port, times, request) for _ in range(connections)]
     alive = list(asking)
     begun = time.perf_counter() + 0.05
     requests = rate * seconds

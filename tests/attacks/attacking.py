@@ -56,6 +56,7 @@ class Attacked:
         }
         said = self._read()
         self.port: int = said["port"]
+        self.pid = process.pid
         self.api_key: str = said["api_key"]
 
     def _read(self) -> dict[str, Any]:
