@@ -120,10 +120,22 @@ def _endpoint(name: str, found: Mapping[str, etree._Element], version: Version) 
         copy = deepcopy(parameter)
         copy.tail = None
         copy.set(f"{{{WSA}}}IsReferenceParameter", "true")
+        if _has_no_canonical_form(copy):
+            message = f"a namespace in the parameters of {name} has a name that is no absolute URI"
+            raise _refused("HeaderInvalid", message, name, version, {})
         written += etree.tostring(copy, encoding="unicode")
         if len(written) > MOST_REPEATED:
             raise _refused("AddressingTooLarge", f"the parameters of {name} are too long", name, version, {})
     return Endpoint(nowhere=_address(block) == NONE, parameters=written)
+
+
+def _has_no_canonical_form(element: etree._Element) -> bool:
+    """Whether nobody could sign an answer that repeats it (Canonical XML 1.0, section 1.3)."""
+    try:
+        etree.tostring(element, method="c14n", exclusive=True)
+    except etree.C14NError:
+        return True
+    return False
 
 
 def _address(block: etree._Element) -> str:

@@ -126,7 +126,10 @@ def with_digest(message: bytes, *, username: str, secret: str, nonce: bytes, now
 
 
 def canonical(element: etree._Element) -> bytes:
-    """Give an element's bytes by Exclusive XML Canonicalization, without comments."""
+    """Give an element's bytes by Exclusive XML Canonicalization, without comments.
+
+    Raises lxml's C14NError where the name of a namespace is no absolute URI (Canonical XML 1.0, section 1.3).
+    """
     return etree.tostring(element, method="c14n", exclusive=True, with_comments=False)
 
 

@@ -84,16 +84,7 @@ def _addressing() -> Iterator[Attack]:
     for size in (4_097, 200_000):
         header = partial(lambda n: ACTION + wsa("MessageID", "m" * n), size)
         yield from both(f"a MessageID of {size}", "AddressingTooLarge", order(), header=header)
-    parameters = {
-        "17 parameters": "<p/>" * 17,
-        "a parameter of 5,000 characters": f"<p>{'v' * 5_000}</p>",
-        "a parameter that grows": f"<p>{'&lt;' * 2_000}</p>",
-        "thousands of parameters": "<p/>" * 15_000,
-    }
-    for name, inner in parameters.items():
-        for block in ("ReplyTo", "FaultTo"):
-            header = ACTION + ID + endpoint(block, ANONYMOUS, more=wsa("ReferenceParameters", inner))
-            yield from both(f"{block}: {name}", "AddressingTooLarge", order(), header=header)
+    yield from _parameters()
     for name in OTHERS:
         action = wsa("Action", f"{SALES}/{name}")
         yield from both(f"wsa:Action of {name}", "ActionUnknown", order(), header=action + ID)
@@ -149,6 +140,26 @@ def _addressing() -> Iterator[Attack]:
         ),
     )
     yield from _differing()
+
+
+def _parameters() -> Iterator[Attack]:
+    parameters = {
+        "17 parameters": "<p/>" * 17,
+        "a parameter of 5,000 characters": f"<p>{'v' * 5_000}</p>",
+        "a parameter that grows": f"<p>{'&lt;' * 2_000}</p>",
+        "thousands of parameters": "<p/>" * 15_000,
+    }
+    for name, inner in parameters.items():
+        for block in ("ReplyTo", "FaultTo"):
+            header = ACTION + ID + endpoint(block, ANONYMOUS, more=wsa("ReferenceParameters", inner))
+            yield from both(f"{block}: {name}", "AddressingTooLarge", order(), header=header)
+    for name, inner in {
+        "a relative namespace": '<p xmlns="rel"/>',
+        "a relative namespace further in": '<p><q xmlns:r="../rel" r:a="1"/></p>',
+    }.items():
+        for block in ("ReplyTo", "FaultTo"):
+            header = ACTION + ID + endpoint(block, ANONYMOUS, more=wsa("ReferenceParameters", inner))
+            yield from both(f"{block}: {name}", "HeaderInvalid", order(), header=header)
 
 
 def _differing() -> Iterator[Attack]:

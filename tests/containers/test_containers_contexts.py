@@ -75,6 +75,8 @@ def test_a_context_may_come_as_utf_16_and_with_a_declaration() -> None:
         (b"<text>secret<", b"<text>secret <", "SignatureWrong"),
         (b"</body>", b"</body>\n", "ContextInvalid"),
         (b"<listing>", b"<listing>\n", "ContextInvalid"),
+        (b"<listing>", b'<listing xmlns:r="../relative">', "ContextInvalid"),
+        (b"<context ", b'<context xmlns:r="relative" ', "ContextInvalid"),
         (b"#ecdsa-sha256", b"#ecdsa-sha1", "ContextInvalid"),
         (b"#ecdsa-sha256", b"#hmac-sha256", "ContextInvalid"),
         (b"xmlenc#sha256", b"xmlenc#sha512", "ContextInvalid"),

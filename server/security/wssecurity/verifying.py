@@ -40,13 +40,17 @@ def verify_signature(signature: Signature, key: PublicKey) -> SignedParts | None
 
     SignedInfo comes first: before that is known to be from a registered key, no other element is canonicalised.
     """
-    if not _signed(signature, key):
-        return None
     elements = []
-    for element, digest in signature.covered:
-        if not hmac.compare_digest(hashlib.sha256(canonical(element)).digest(), digest):
+    try:
+        if not _signed(signature, key):
             return None
-        elements.append(element)
+        for element, digest in signature.covered:
+            if not hmac.compare_digest(hashlib.sha256(canonical(element)).digest(), digest):
+                return None
+            elements.append(element)
+    except etree.C14NError:
+        # The name of a namespace is no absolute URI: what has no canonical form, nobody has signed.
+        return None
     return SignedParts(elements=tuple(elements))
 
 

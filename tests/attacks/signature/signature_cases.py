@@ -6,6 +6,7 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes
@@ -576,6 +577,10 @@ def shapes() -> Iterator[Attack]:  # noqa: C901  a list
         ("a comment in the signature", "SecurityFailed", b"SignatureValue>"),
     ):
         yield Attack(name=name, expected=expected, make=lambda where=where: commented(where))
+    for where in (b"<soap:Body", b"<soap:Envelope"):
+        # There is no canonical form of it, so nobody has signed it.
+        relative = partial(relatively_named, where)
+        yield Attack(name=f"a relative namespace at {where.decode()}>", expected="SecurityFailed", make=relative)
     yield Attack(name="a comment hides a part of a value", expected="SecurityFailed", make=comment_in_payload)
     yield Attack(
         name="a processing instruction",
@@ -594,6 +599,10 @@ def commented(where: bytes) -> bytes:
     data = honest().bytes()
     begin = data.index(where) + len(where)
     return data[:begin] + b"AAAA<!-- -->" + data[begin:]
+
+
+def relatively_named(where: bytes) -> bytes:
+    return honest().bytes().replace(where, where + b' xmlns:relative="../relative"')
 
 
 def comment_in_payload() -> bytes:
