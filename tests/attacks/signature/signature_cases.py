@@ -172,7 +172,7 @@ def quantity_changed(message: Message) -> None:
 
 
 def attribute_added(message: Message) -> None:
-    message.body.set("evil", "1")
+    message.body.set(f"{{{ALIEN}}}evil", "1")
 
 
 def namespace_moved(message: Message) -> None:
