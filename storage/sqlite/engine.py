@@ -10,7 +10,7 @@ from typing import Any
 from storage.commands import Command, Query
 from storage.errors import StorageClosed
 from storage.migrations import shipped_migrations
-from storage.outcomes import Outcome
+from storage.outcomes import Answered, Failed, Outcome
 from storage.reads import plan_query
 from storage.sqlite.changes import carry_out, check_write
 from storage.sqlite.connection import Link, Opener, typed_error
@@ -20,6 +20,10 @@ from storage.sqlite.turns import Turn
 from storage.sqlite.writer import Change, Writer
 from storage.statements import sql_folder
 from storage.waiting import WaitingLine
+
+READ_TOGETHER = 16
+"""Queries that one thread answers from one snapshot, where more wait than threads read: each hand-over costs as much
+as a query."""
 
 
 class SqliteStorage:
@@ -32,6 +36,7 @@ class SqliteStorage:
         writing: ThreadPoolExecutor,
         readers: "queue.SimpleQueue[Link]",
         reading: ThreadPoolExecutor,
+        reader_count: int,
         queue_limit: int,
         batch_limit: int,
     ) -> None:
@@ -41,6 +46,9 @@ class SqliteStorage:
         self._readers = readers
         self._reading = reading
         self._changes = WaitingLine(run=self._write, limit=queue_limit, batch_limit=batch_limit)
+        self._queries: WaitingLine[Query] = WaitingLine(
+            run=self._answer, limit=queue_limit, batch_limit=READ_TOGETHER, lanes=reader_count, droppable=True
+        )
         self._closed = False
 
     @classmethod
@@ -59,6 +67,7 @@ class SqliteStorage:
             writing=writing,
             readers=readers,
             reading=reading,
+            reader_count=reader_count,
             queue_limit=queue_limit,
             batch_limit=batch_limit,
         )
@@ -74,7 +83,7 @@ class SqliteStorage:
     async def query(self, query: Query) -> Any:
         """Answer one query from one consistent snapshot of what was committed."""
         self._refuse_closed()
-        return await self._loop.run_in_executor(self._reading, self._read, query)
+        return await self._queries.submit(query)
 
     async def forget(self, *, thorough: bool) -> None:
         """Leave nothing in the files of what was erased from the tables."""
@@ -87,6 +96,7 @@ class SqliteStorage:
             return
         self._closed = True
         await self._changes.idle()
+        await self._queries.idle()
         await asyncio.to_thread(self._reading.shutdown)
         while not self._readers.empty():
             self._readers.get().close()
@@ -105,17 +115,36 @@ class SqliteStorage:
     async def _write(self, changes: list[Change]) -> list[Outcome]:
         return await self._loop.run_in_executor(self._writing, self._writer.run, changes)
 
-    def _read(self, query: Query) -> object:
+    async def _answer(self, queries: list[Query]) -> list[Outcome]:
+        return await self._loop.run_in_executor(self._reading, self._read, queries)
+
+    def _read(self, queries: list[Query]) -> list[Outcome]:
+        """Answer from one snapshot, which is younger than each of the queries."""
         link = self._readers.get()
         try:
             db = link.connection()
             db.execute("BEGIN")
-            return run_plan(db, plan_query(query))
+            return [_outcome(db, query) for query in queries]
         except sqlite3.Error as error:
-            raise typed_error(error) from error
+            return [_failed(error) for _ in queries]
         finally:
             link.roll_back()
             self._readers.put(link)
+
+
+def _outcome(db: sqlite3.Connection, query: Query) -> Outcome:
+    try:
+        return Answered(answer=run_plan(db, plan_query(query)))
+    except sqlite3.Error as error:
+        return _failed(error)
+    except Exception as error:  # noqa: BLE001 - the rim: whatever a query raises belongs to its caller alone
+        return Failed(error=error)
+
+
+def _failed(error: sqlite3.Error) -> Failed:
+    failure = typed_error(error)
+    failure.__cause__ = error
+    return Failed(error=failure)
 
 
 def _carry_out(command: Command, db: sqlite3.Connection) -> object:
