@@ -182,11 +182,14 @@ class ExtensionEngine:
             await asyncio.wait({work.task for work in self._running.values() if work.task is not None})
 
     async def close(self) -> None:
-        """Leave what is under way to whoever takes it up after its lease."""
-        tasks = [work.task for work in self._running.values() if work.task is not None]
+        """Leave what is under way to whoever takes it up, which is at once where the database can be told so."""
+        left = [work for work in self._running.values() if work.task is not None]
+        tasks = [work.task for work in left if work.task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        # What a step has written meanwhile has another version, and stays as it is.
+        await asyncio.gather(*(self._stored(work, work.row, keep=False) for work in left), return_exceptions=True)
 
     def _key(self, ticket: str, transaction_id: str) -> bytes:
         return self._vault.index("extension", f"{ticket} {transaction_id}")

@@ -394,6 +394,32 @@ async def test_an_answer_that_comes_after_another_process_has_taken_over_changes
     assert world.counted()[0] == 1
 
 
+async def test_what_a_process_that_ends_was_working_on_is_taken_up_at_once(world: World) -> None:
+    never = asyncio.Event()
+
+    class Slow(Crm):
+        async def ask(self, question: Question) -> Verdict:
+            self.asked.append(question.extension_id)
+            await never.wait()
+            return Verdict(eligible=False)
+
+    world.source = slow = Slow()
+    ending = world.engine()
+    asking = asyncio.create_task(ending.extend(world.request()))
+    while not slow.asked:  # noqa: ASYNC110  nothing tells of it
+        await asyncio.sleep(0.01)
+    await ending.close()
+    assert (await asking).state == "Pending"
+
+    world.source = None
+    other = world.engine()
+    await other.turn()
+    await other.idle()
+
+    assert (await world.resumed(other, turns=0)).state == "Extended"
+    assert (await world.ends(), world.counted()[0]) == (world.bought_until + timedelta(days=365), 1)
+
+
 async def test_what_somebody_has_to_mend_is_stuck_until_it_is_taken_up_again(world: World) -> None:
     world.faults = Faults(at="order extend", error=lambda: NotDone("RightMissing", Fate.BROKEN))
     engine = world.engine()
