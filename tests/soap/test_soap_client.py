@@ -9,6 +9,7 @@ from lxml import etree
 from soap import ENGINE_FAULTS, AnswerInvalid, Blame, ClientEngine, Fault, FaultKind, FaultReceived, SoapError, Version
 from soap.faults import render_fault
 from soap.messages import depot, sales
+from soap.messages.header import FrontClient
 
 SALES = "urn:opendepot:sales:1"
 S11, S12 = Version.SOAP11, Version.SOAP12
@@ -64,6 +65,18 @@ def test_a_request_of_soap11_has_its_action_in_a_header_and_quoted(shop: Any) ->
     assert request.body.startswith(b'<?xml version="1.0" encoding="utf-8"?>\n')
     body = etree.fromstring(request.body)[0]
     assert [body.tag, body[0].tag, body[0][0].text] == [f"{{{S11}}}Body", f"{{{SALES}}}ListItems", "a&b"]
+
+
+@pytest.mark.parametrize(
+    "client", [FrontClient(client_address="2001:db8::1"), FrontClient(client_address="192.0.2.1", account="e & f")]
+)
+def test_a_front_s_request_tells_whom_it_speaks_for_as_the_engine_reads_it(
+    shop: Any, version: Version, client: FrontClient
+) -> None:
+    request = shop.clients[version].request("ListItems", sales.ListItemsRequest(), on_behalf_of=client)
+
+    received = shop.engine.open(request.body, content_type=request.headers["Content-Type"], soap_action=None)
+    assert (received.operation.name, received.on_behalf_of) == ("ListItems", client)
 
 
 def test_a_request_of_soap12_has_its_action_in_the_content_type(shop: Any) -> None:
