@@ -1,6 +1,7 @@
-"""A process that sends mails until it is killed: `python mailing_process.py DATABASE PORT AUTHORITIES OWNER [hold]`.
+"""A process that sends mails until it is killed: `python mailing_process.py DATABASE PORT AUTHORITIES OWNER [WORD]`.
 
-With `hold` it says `settling` when a mail was taken, and goes no further.
+With `hold` it says `settling` when a mail was taken, and goes no further. With `patient` it gives a mail the time that
+it takes on a machine with other work.
 """
 
 import asyncio
@@ -45,9 +46,9 @@ class Holding:
         return await self._storage.execute(command)
 
 
-async def main(database: str, port: str, authorities: str, owner: str, *hold: str) -> None:
+async def main(database: str, port: str, authorities: str, owner: str, *words: str) -> None:
     storage: Any = await open_storage(database)
-    if hold:
+    if "hold" in words:
         storage = Holding(storage)
     vault = Vault(pepper=bytes(32), sealing_key=bytes(32), random=random.Random(1).randbytes)
     book = AddressBook(storage=storage, vault=vault, clock=now)
@@ -61,7 +62,7 @@ async def main(database: str, port: str, authorities: str, owner: str, *hold: st
             user=USER,
             password=PASSWORD,
             return_path="bounces@example.com",
-            seconds=0.5,
+            seconds=5 if "patient" in words else 0.5,
         ),
         composer=Composer(
             sender=Address("Example Ltd", addr_spec="licences@example.com"),
