@@ -55,8 +55,8 @@ class Decision:
 
     @property
     def by_default(self) -> bool:
-        """Whether the default of the endpoint decided, or would decide by shadow rules."""
-        return self.winner is None or (self.shadow is not None and self.shadow.winner is None)
+        """Whether the default of the endpoint decided: where it did not, it would not by shadow rules either."""
+        return self.winner is None
 
     @property
     def would_allow(self) -> bool:

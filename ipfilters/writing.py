@@ -17,6 +17,11 @@ def write_rules(rule_set: RuleSet) -> str:
     return "\n".join(_lines(rule_set))
 
 
+def write_rule(rule: Rule) -> str:
+    """Give the lines of one rule in that text, without an end of line after the last."""
+    return "\n".join(_rule_lines(rule))
+
+
 def _lines(rule_set: RuleSet) -> Iterable[str]:
     yield f"format = {FORMAT}"
     yield ""

@@ -11,7 +11,8 @@ from ipfilters import Decision, Effect, HitCounts, Mode, RuleSet, RulesRefused, 
 from observe import EventLog, Metrics
 from server.errors import FiltersStale, SettingsError
 from server.filters.denials import DenialEvents
-from server.filters.sources import Stamp, load_files, merged, rules_of, stamp_of
+from server.filters.documents import DocumentReader
+from server.filters.sources import Stamp, load_files, merged, stamp_of
 from server.security.certificates import CertificateStore, store_of
 from storage import Storage
 from storage.commands import FiltersView, LoadFilters, LoadServer
@@ -62,6 +63,7 @@ class FilterKeeper:
         self._told_stale = False
         self._stamp: Stamp | None = None
         self._of_files: tuple[RuleSet, ...] = ()
+        self._documents = DocumentReader()
         self._hits = HitCounts()
         self.denials = DenialEvents(events, monotonic=monotonic)
         self._wake = asyncio.Event()
@@ -166,7 +168,7 @@ class FilterKeeper:
             self._events.info("filters_applied", version=version, rules=len(snapshot.rule_set.rules))
 
     def _compiled(self, view: FiltersView, version: int) -> Snapshot:
-        rule_set = merged((*self._of_files, rules_of(view.document)))
+        rule_set = merged((*self._of_files, self._documents.read(view.document)))
         return compile_rules(rule_set, version=version, compiled_at=self._clock())
 
     async def _poll(self) -> None:

@@ -1,11 +1,13 @@
 """The rules of decision, one by one, with the reasons that are told."""
 
+import dataclasses
 from datetime import timedelta
 from ipaddress import ip_network
 
 import pytest
 from ipfilters_oracle import NOW, allow, deny, exceptable
 
+import ipfilters
 from ipfilters import (
     DatabaseSource,
     Decision,
@@ -227,3 +229,12 @@ def test_scopes_meet_where_some_connection_is_in_both() -> None:
     for one, other in apart:
         assert not one.meets(other)
         assert not other.meets(one)
+
+
+def test_nothing_that_the_package_gives_can_be_changed_or_be_given_by_place() -> None:
+    given = [kind for kind in vars(ipfilters).values() if isinstance(kind, type) and dataclasses.is_dataclass(kind)]
+    assert len(given) > 15
+    for kind in given:
+        assert kind.__dataclass_params__.frozen, kind
+        assert all(field.kw_only for field in dataclasses.fields(kind) if field.init), kind
+        assert "__slots__" in vars(kind), kind

@@ -21,6 +21,7 @@ from ipfilters import (
     read_rules,
     write_rules,
 )
+from ipfilters.addresses import shown
 from ipfilters.positions import lines_of
 from ipfilters.rules import FreeIds
 
@@ -161,6 +162,11 @@ def test_a_message_repeats_no_more_of_a_text_than_a_line_and_nothing_that_a_term
             said = refused.message
         assert len(said) <= MOST_OF_A_MESSAGE
         assert said.isprintable()
+
+
+def test_a_text_of_a_line_is_repeated_whole_and_a_longer_one_shortened() -> None:
+    assert shown("9" * 100) == repr("9" * 100)
+    assert shown("9" * 101) == repr("9" * 100 + "...")
 
 
 def test_a_row_with_a_cell_that_csv_refuses_is_told_with_its_line() -> None:
