@@ -19,7 +19,9 @@ _ENVELOPES: Mapping[str, Version] = {f"{{{version}}}Envelope": version for versi
 _HEADERS: Mapping[Version, str] = {version: f"{{{version}}}Header" for version in Version}
 _BODIES: Mapping[Version, str] = {version: f"{{{version}}}Body" for version in Version}
 
-_ADDRESSING = f"{{{WSA}}}"
+_ADDRESSING = frozenset(
+    f"{{{WSA}}}{name}" for name in ("To", "From", "ReplyTo", "FaultTo", "Action", "MessageID", "RelatesTo")
+)
 _BOOLEANS = frozenset({"0", "1", "false", "true"})
 _ENCODING = "http://www.w3.org/2003/05/soap-encoding"
 _NO_ENCODING = "http://www.w3.org/2003/05/soap-envelope/encoding/none"
@@ -223,7 +225,7 @@ def _understood(
             if version is Version.SOAP12:
                 _check_encoding_style(block, "Envelope/Header/OnBehalfOf", version)
             understood[str(block.tag)] = block
-        elif str(block.tag).startswith(_ADDRESSING):
+        elif block.tag in _ADDRESSING:
             addressing.append(block)
         elif block.tag == SECURITY:
             if SECURITY in understood:

@@ -19,6 +19,8 @@ from soap import ClientEngine, Version, load_contract
 from soap.messages import depot as depot_messages
 from soap.names import WSDL, WSDL_SOAP11, WSDL_SOAP12, XSD
 
+pytestmark = pytest.mark.slow
+
 BOTH = pytest.mark.parametrize("version", list(Version), ids=["soap11", "soap12"])
 SALES, DEPOT = "urn:opendepot:sales:1", "urn:opendepot:depot:1"
 LIST = f'<ListItems xmlns="{SALES}"/>'

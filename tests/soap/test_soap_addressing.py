@@ -151,6 +151,14 @@ def test_several_relates_to_and_unknown_blocks_of_the_namespace_say_nothing(shop
     assert _open(shop, ACTION + ID + more, version).addressing.message_id == "urn:uuid:1"
 
 
+def test_a_block_of_the_namespace_that_ws_addressing_does_not_have_is_not_understood(
+    shop: Any, version: Version
+) -> None:
+    error = _refusal(shop, f'{ACTION}{ID}<w:Other s:mustUnderstand="1"/>', version)
+
+    assert (error.code, error.not_understood) == ("NotUnderstood", ((WSA, "Other"),))
+
+
 @pytest.mark.parametrize("named", [f"{SALES}/ListItems", f"{SALES}:Sales:ListItemsRequest"])
 def test_the_action_is_the_soap_action_or_the_default_of_the_wsdl(named: str, shop: Any, version: Version) -> None:
     assert _open(shop, f"<w:Action> {named}\n</w:Action>{ID}", version).operation.name == "ListItems"
