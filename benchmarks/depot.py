@@ -38,8 +38,8 @@ from containers import START, Context, render_context, software_serial
 from containers.signatures import public_key_der, sign_raw
 from containers.states import state_digest
 from licensing.orders import OrderLine, OrderRequest
-from server.app import Core, opened_core
 from server.cli.initialise import CONFIG, initialise
+from server.core import Core, opened_core
 from server.settings import Settings, load_settings
 from soap import ClientEngine, Version, load_contract
 from soap.messages import depot

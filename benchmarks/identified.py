@@ -39,8 +39,8 @@ from benchmarks.messages import CONTENT_TYPE, CREATE_ORDER, ITEMS, ORDER_NUMBER,
 from benchmarks.processes import LOAD_CORE, SERVER_CORE, family, free_port, run_pinned, serving
 from benchmarks.report import Options, Refused
 from ipfilters import read_rules
-from server.app import opened_core, utc_now
 from server.cli.initialise import CONFIG, initialise
+from server.core import opened_core, utc_now
 from server.filters.editing import FilterEditor
 from server.security.wssecurity.answers import SignAnswers
 from server.security.wssecurity.names import BASE64, PASSWORD_DIGEST

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.messages import ITEMS
-from server.app import OpenDatabase, opened_core
 from server.cli.initialise import CONFIG, initialise
+from server.core import OpenDatabase, opened_core
 from server.listener import serving
 from server.process import run_loop, settle
 from server.settings import Settings, load_settings

@@ -26,8 +26,8 @@ from benchmarks.processes import free_port
 from benchmarks.report import Options, Record, Table, figure_of, this_machine
 from containers import Container
 from opendepot import DepotClient, FaultReceived, OzommClient, SalesClient, ServiceUnreachable
-from server.app import opened_core, utc_now
 from server.cli.initialise import CONFIG, VENDOR_CERTIFICATE, initialise
+from server.core import opened_core, utc_now
 from server.settings import load_settings
 from soap.messages import depot, ozomm, sales
 

@@ -24,8 +24,8 @@ from benchmarks.report import Options, Record, Refused, figure_of, this_machine
 from containers import Container
 from licensing.orders import OrderLine, OrderRequest
 from licensing.rights import BULK
-from server.app import Core, opened_core, utc_now
 from server.cli.initialise import CONFIG, VENDOR_CERTIFICATE, initialise
+from server.core import Core, opened_core, utc_now
 from server.settings import load_settings
 from storage.records import Shop
 

@@ -16,7 +16,8 @@ from licensing.erasure import Erasure
 from licensing.marketing.mails import Mailer
 from licensing.marketing.reminding import Reminding
 from observe import EventLog, Metrics
-from server.app import Application, Core, utc_now
+from server.app import Application
+from server.core import Core, utc_now
 from server.outbox import Dispatcher
 from server.ozomm.running import RUN_SECONDS
 from server.settings import ReminderTarget, Settings

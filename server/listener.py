@@ -12,7 +12,8 @@ from typing import TextIO
 from aiohttp import web
 
 from server.admin import InProcess, admin_application
-from server.app import Application, OpenDatabase, build_application, opened_core
+from server.app import Application, build_application
+from server.core import OpenDatabase, opened_core
 from server.errors import SettingsError
 from server.housekeeping import housekeeping
 from server.http.keeper import Keeper

@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 
-from server.app import Application, utc_now
+from server.app import Application
+from server.core import utc_now
 from server.http.accepting import Acceptor, Entrance
 from server.http.keeper import Keeper
 from server.settings import Settings

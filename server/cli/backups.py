@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from containers import load_trust
-from server.app import utc_now
 from server.cli.common import ConfigOption
 from server.cli.doctor import PROBLEMS, tell
 from server.cli.progress import progress_bar
+from server.core import utc_now
 from server.operating.installation import Installation
 from server.operating.invariants import check_invariants
 from server.operating.report import Finding, Level

@@ -10,9 +10,9 @@ import typer
 
 from licensing.marketing.campaigns import campaign_of, read_campaign
 from licensing.marketing.offers import Campaign
-from server.app import Core
 from server.cli.campaign_report import FATES, totals, write_report
 from server.cli.common import ConfigOption, JsonOption, print_json, with_config
+from server.core import Core
 from server.errors import SettingsError
 from storage.marketing import CampaignRow
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from server.app import Core, opened_core
+from server.core import Core, opened_core
 from server.settings import Settings, load_settings
 
 ResultT = TypeVar("ResultT")

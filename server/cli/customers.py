@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from licensing.erasure import Erasure
-from server.app import Core, utc_now
 from server.cli.common import ConfigOption, JsonOption, print_json, with_config
+from server.core import Core, utc_now
 from storage.erasure import ErasableOrder
 
 app = typer.Typer(no_args_is_help=True, help="Personal data of customers.")

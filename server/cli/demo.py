@@ -14,8 +14,8 @@ from lxml import etree
 
 from opendepot import Container, DepotClient, SalesClient
 from opendepot.service import Exchanged
-from server.app import opened_core, utc_now
 from server.cli.initialise import CONFIG, VENDOR_CERTIFICATE, initialise
+from server.core import opened_core, utc_now
 from server.listener import Serving, serving
 from server.settings import Settings, load_settings
 from soap.messages import depot, sales

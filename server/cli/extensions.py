@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from licensing.extensions.operating import ExtensionDesk, ShownExtension
-from server.app import Core, utc_now
 from server.cli.common import ConfigOption, JsonOption, print_json, with_config
+from server.core import Core, utc_now
 from storage.extensions import ExtensionRow
 
 app = typer.Typer(no_args_is_help=True, help="Extensions of licences that were asked of OZOMM.")

@@ -21,8 +21,8 @@ from ipfilters import (
     Warned,
     compile_rules,
 )
-from server.app import Core, utc_now
 from server.cli.common import with_core
+from server.core import Core, utc_now
 from server.errors import SettingsError
 from server.filters.editing import Edit, EditRefused, FilterEditor
 from server.filters.sources import load_files, merged, rules_of

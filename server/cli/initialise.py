@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from containers import SoftwareBox
-from server.app import utc_now
 from server.cli.common import with_config
+from server.core import utc_now
 from server.errors import SettingsError
 from server.keys.files import open_box, read_ring
 

@@ -22,7 +22,6 @@ from ipfilters import (
 )
 from ipfilters.explain import rule_values
 from ipfilters.rules import default_id
-from server.app import utc_now
 from server.cli.common import ConfigOption, JsonOption, print_json, with_config
 from server.cli.filtering import (
     Asked,
@@ -35,6 +34,7 @@ from server.cli.filtering import (
     read_text,
     with_rules,
 )
+from server.core import utc_now
 from server.filters.editing import EditRefused, FilterEditor
 from server.filters.sources import merged
 from storage.records import AccessPolicy

@@ -26,7 +26,6 @@ from ipfilters import (
     replay,
 )
 from ipfilters.rules import default_id
-from server.app import utc_now
 from server.cli.common import ConfigOption, JsonOption, print_json
 from server.cli.filtering import (
     Asked,
@@ -41,6 +40,7 @@ from server.cli.filtering import (
     recorded_of,
     with_rules,
 )
+from server.core import utc_now
 from server.filters.editing import EditRefused
 from server.filters.sources import merged
 from server.security.policies import Verdict, verdict

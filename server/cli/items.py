@@ -10,8 +10,8 @@ from licensing.allowances import Allowances
 from licensing.collecting import written_rules
 from licensing.data import NO_DATA, Data, parse_data, without_data
 from licensing.options import written_options
-from server.app import Core
 from server.cli.common import ConfigOption, JsonOption, print_json, with_config
+from server.core import Core
 from storage.records import Item
 
 DataOption = Annotated[

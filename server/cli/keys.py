@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from server.app import Core, utc_now
 from server.cli.common import ConfigOption, JsonOption, print_json, with_core
 from server.cli.doctor import PROBLEMS, tell
+from server.core import Core, utc_now
 from server.errors import SettingsError
 from server.keys.counting import Dependents, count_dependents, dependents_of, load_view
 from server.keys.files import read_rings

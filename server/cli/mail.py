@@ -10,8 +10,8 @@ import typer
 from licensing.marketing.addresses import KnownConsent
 from licensing.marketing.mails import Mail, MailKind, MailLicense
 from licensing.marketing.offers import Offer
-from server.app import Core, utc_now
 from server.cli.common import ConfigOption, JsonOption, print_json, with_config, with_core
+from server.core import Core, utc_now
 from server.errors import SettingsError
 from server.settings import load_settings, mailbox
 from storage.marketing import AddressView, Suppression

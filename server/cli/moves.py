@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from server.app import utc_now
 from server.cli.common import ConfigOption
 from server.cli.progress import progress_bar
+from server.core import utc_now
 from server.operating.installation import Installation
 from server.settings import load_settings
 from storage.maintenance.exporting import export as export_database

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from server.app import utc_now
 from server.cli.common import ConfigOption
+from server.core import utc_now
 from server.errors import SettingsError
 from server.listener import serve_until_told
 from server.ozomm.assembling import Assembler

@@ -6,7 +6,8 @@ from secrets import SystemRandom
 
 import aiohttp
 
-from server.app import Application, Core, utc_now
+from server.app import Application
+from server.core import Core, utc_now
 from server.errors import SettingsError
 from server.outbox.dispatcher import Backoff, Dispatcher
 from server.outbox.webhook import WebhookChannel, read_webhook_secret

@@ -5,7 +5,8 @@ from pathlib import Path
 from secrets import SystemRandom
 
 from licensing.vault import Vault
-from server.app import Application, Core, utc_now
+from server.app import Application
+from server.core import Core, utc_now
 from server.errors import SettingsError
 from server.mail.composing import Composer, MessageIds
 from server.mail.templates import MailTemplates

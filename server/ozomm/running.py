@@ -28,7 +28,7 @@ from server.settings import Settings
 from storage.errors import StorageError
 
 if TYPE_CHECKING:
-    from server.app import Core
+    from server.core import Core
 
 RUN_SECONDS = 1.0
 CALLS_IN_A_STEP = 4

@@ -15,7 +15,7 @@ from typing import Any, TextIO
 
 from observe import EventLog, Readiness, merged_expositions, passed
 from server.admin import admin_application
-from server.app import utc_now
+from server.core import utc_now
 from server.errors import SettingsError
 from server.http.accepting import turn_away
 from server.listener import bind, bind_admin_soap, site

@@ -9,7 +9,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from containers import ContainerError
-from server.app import Application, build_application, opened_core
+from server.app import Application, build_application
+from server.core import opened_core
 from server.errors import SettingsError
 from server.housekeeping import housekeeping
 from server.process import run_loop, settle

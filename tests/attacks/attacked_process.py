@@ -14,8 +14,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from server.app import opened_core
 from server.cli.initialise import CONFIG
+from server.core import opened_core
 from server.listener import Serving, serving
 from server.settings import load_settings
 

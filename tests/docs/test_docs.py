@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from server.app import opened_core
 from server.cli.initialise import CONFIG, initialise
+from server.core import opened_core
 from server.listener import serving
 from server.settings import load_settings
 

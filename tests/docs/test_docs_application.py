@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from opendepot import SalesClient
-from server.app import opened_core
 from server.cli.initialise import CONFIG, VENDOR_CERTIFICATE, initialise
+from server.core import opened_core
 from server.listener import serving
 from server.settings import load_settings
 from soap.messages import sales

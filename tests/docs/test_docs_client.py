@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 import typer.testing
 
-from server.app import opened_core
 from server.cli import main as cli
 from server.cli.initialise import CONFIG, VENDOR_CERTIFICATE, initialise
+from server.core import opened_core
 from server.listener import serving
 from server.settings import load_settings
 

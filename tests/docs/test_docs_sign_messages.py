@@ -12,9 +12,9 @@ import pytest
 import typer.testing
 import zeep.exceptions
 
-from server.app import opened_core
 from server.cli import main as cli
 from server.cli.initialise import CONFIG, initialise
+from server.core import opened_core
 from server.listener import serving
 from server.settings import load_settings
 

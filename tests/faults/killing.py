@@ -21,8 +21,8 @@ from worlds import FIRM_CODE, OverTheWire, World, kept_world, over_collected, wr
 from containers import Container
 from licensing.audit import verify_audit
 from opendepot import AnswerInvalid, ServiceUnreachable
-from server.app import opened_core, utc_now
 from server.cli.initialise import CONFIG
+from server.core import opened_core, utc_now
 from server.settings import load_settings
 
 LOST = (ServiceUnreachable, AnswerInvalid, aiohttp.ClientError)

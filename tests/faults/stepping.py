@@ -19,10 +19,12 @@ from typing import Any
 
 import asyncpg
 
-import server.app
+import server.core
+from containers import SoftwareBox
 from server.dispatch import SoapExchange
 from server.housekeeping import ForgettingMarks, Sealing
 from server.http.connection import Connection
+from server.keys.keeper import KeyKeeper
 from server.listener import serve_until_told
 from server.ozomm.running import ExtensionService
 from server.process import run_loop
@@ -87,7 +89,7 @@ def step_statements(steps: Steps) -> None:
             reader_count=1,
         )
 
-    server.app.open_storage = open_storage  # type: ignore[assignment]
+    server.core.open_storage = open_storage  # type: ignore[assignment]
 
 
 def postgres_connections(steps: Steps) -> type[asyncpg.Connection]:
@@ -181,6 +183,7 @@ def leave_the_house_unkept() -> None:
     ForgettingMarks.turn = turn  # type: ignore[method-assign]
     GuessKeeper.forget = turn  # type: ignore[method-assign]
     ExtensionService.turn = turn  # type: ignore[method-assign]
+    KeyKeeper.turn = turn  # type: ignore[method-assign]
 
 
 def serve(order: dict[str, Any]) -> None:
@@ -190,6 +193,7 @@ def serve(order: dict[str, Any]) -> None:
     step_statements(steps)
     step_answers(steps)
     leave_the_house_unkept()
+    SoftwareBox.waits = order.get("device", False)
     run_loop(serve_until_told(Settings(**order["settings"])))
 
 

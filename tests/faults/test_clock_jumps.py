@@ -9,7 +9,7 @@ import pytest
 from killing import collect_once
 from worlds import OfTheRules, World, make_world, violations_at_rest
 
-from server.app import opened_core, utc_now
+from server.core import opened_core, utc_now
 
 pytestmark = pytest.mark.slow
 

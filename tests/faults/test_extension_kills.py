@@ -22,8 +22,8 @@ from worlds import FIRM_CODE, World, make_world
 
 from licensing.order_values import OrderLine, OrderRequest
 from opendepot import Container, DepotClient, FaultReceived, OzommClient, ServiceUnreachable
-from server.app import opened_core
 from server.cli.initialise import CONFIG
+from server.core import opened_core
 from server.operating.doctor import inspect
 from soap.messages import ozomm
 

@@ -20,13 +20,13 @@ from checking import Receipt, Sent
 from killing import LOST
 from worlds import FIRM_CODE, OfTheRules, OverTheWire, World, make_world, new_container, violations_at_rest
 
-from server.app import opened_core
+from server.core import opened_core
 
 pytestmark = pytest.mark.slow
 
 STEPS = {
     "CreateOrder": {"before add_ticket", "before add_order", "before add_license", "before add_answer"},
-    "GetLicenseUpdate": {"before add_container", "before put_placement", "before add_step", "before sign_step"},
+    "GetLicenseUpdate": {"before add_container", "before put_placement", "before add_step", "before add_transfer"},
     "ConfirmLicenseUpdate": {"before change_container", "before put_placement"},
 }
 EVERYWHERE = {
@@ -63,16 +63,23 @@ class Nursery:
         return dict(json.loads(line))
 
     async def killed(
-        self, operation: str, kill_at: int, ask: Callable[[OverTheWire], Awaitable[object]], *, only: str | None = None
+        self,
+        operation: str,
+        kill_at: int,
+        ask: Callable[[OverTheWire], Awaitable[object]],
+        *,
+        only: str | None = None,
+        device: bool = False,
     ) -> tuple[object, list[str]]:
         """What was answered, if anything, by a server that dies at this step; and the steps that it went through.
 
-        With `only` the steps of that name alone are counted, and given.
+        With `only` the steps of that name alone are counted, and given. `device`: signing waits for a device.
         """
         world = self.world
         settings = {**world.settings.model_dump(mode="json"), "port": world.port, "admin_port": 0}
         trace = world.folder / "trace"
         line = {"settings": settings, "operation": operation, "kill_at": kill_at, "trace": str(trace), "only": only}
+        line["device"] = device
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps(line).encode() + b"\n")
         pid = (await self._told())["started"]
@@ -196,17 +203,20 @@ async def with_order(world: World, name: str) -> Receipt:
         return receipt
 
 
-async def test_a_collection_killed_at_any_step_gives_the_same_file_afterwards(born: Nursery) -> None:
+@pytest.mark.parametrize("device", [False, True])
+async def test_a_collection_killed_at_any_step_gives_the_same_file_afterwards(born: Nursery, *, device: bool) -> None:
     world = born.world
+    at_commit = [set(), {"steps"}, {"steps", "signed"}] if device else [set(), {"steps", "signed"}]
 
     async def attempt(kill_at: int) -> list[str]:
         ticket = str((await with_order(world, f"T-{kill_at}"))["ticket"])
         container = new_container(world.folder, f"k{kill_at}.json")
         context = container.context(FIRM_CODE)
         before = counted(world)
-        answer, passed = await born.killed("GetLicenseUpdate", kill_at, lambda asking: asking.update(ticket, context))
-        expected = {0: set(), 1: {"steps"}, 2: {"steps", "signed"}}
-        assert changed(before, counted(world)) == expected[commits(passed)], passed
+        answer, passed = await born.killed(
+            "GetLicenseUpdate", kill_at, lambda asking: asking.update(ticket, context), device=device
+        )
+        assert changed(before, counted(world)) == at_commit[commits(passed)], passed
         async with opened_core(world.settings) as core:
             asking = await OfTheRules.over(core, world.api_key)
             state, update = await asking.update(ticket, context)

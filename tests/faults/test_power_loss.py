@@ -16,7 +16,7 @@ from losing_power import Content, Disk, PoweredOpener
 from worlds import OfTheRules, World, copied_world, make_world, violations_at_rest
 
 from containers import Container
-from server.app import OpenDatabase, opened_core
+from server.core import OpenDatabase, opened_core
 from storage import open_storage
 from storage.errors import StorageError, StorageUnavailable
 from storage.sqlite.engine import SqliteStorage

@@ -13,7 +13,7 @@ from filling import fill
 from killing import LOST, ended, run_and_kill, shopping, started
 from worlds import FIRM_CODE, OfTheRules, OverTheWire, World, kept_world
 
-from server.app import opened_core
+from server.core import opened_core
 
 pytestmark = pytest.mark.slow
 

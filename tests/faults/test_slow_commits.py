@@ -61,7 +61,7 @@ async def test_a_commit_that_hangs_holds_up_no_read_and_a_full_queue_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world, disk = await make_world(tmp_path / "depot"), Disk()
-    monkeypatch.setattr("server.app.open_storage", disk.storage)
+    monkeypatch.setattr("server.core.open_storage", disk.storage)
     settings = load_settings(world.folder / CONFIG, port=world.port, admin_port=0, writer_queue=QUEUE)
     async with (
         serving(settings, log=io.StringIO()) as up,

@@ -18,8 +18,8 @@ from containers import Container
 from licensing.errors import LicensingError
 from licensing.orders import OrderLine, OrderRequest
 from opendepot import DepotClient, FaultReceived, SalesClient
-from server.app import Core, opened_core, utc_now
 from server.cli.initialise import CONFIG, VENDOR_CERTIFICATE, initialise
+from server.core import Core, opened_core, utc_now
 from server.settings import Settings, load_settings
 from soap.messages import depot, sales
 from storage.errors import StorageError

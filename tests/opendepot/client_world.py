@@ -9,8 +9,8 @@ from aiohttp import web
 
 from containers import Container
 from opendepot import SalesClient
-from server.app import utc_now
 from server.cli.initialise import VENDOR_CERTIFICATE
+from server.core import utc_now
 from server.listener import Serving
 from soap.messages import sales
 

@@ -9,8 +9,8 @@ import pytest
 from aiohttp import web
 from client_world import FIRM_CODES, Front, World
 
-from server.app import opened_core
 from server.cli.initialise import CONFIG, initialise
+from server.core import opened_core
 from server.listener import serving
 from server.settings import load_settings
 

@@ -16,8 +16,8 @@ from opendepot import (
     SupportNeeded,
 )
 from opendepot.service import Exchanged
-from server.app import opened_core
 from server.cli.initialise import CONFIG
+from server.core import opened_core
 from server.settings import load_settings
 from soap import Version
 from soap.messages import depot, sales

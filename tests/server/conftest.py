@@ -11,8 +11,8 @@ import aiohttp
 import pytest
 from wire import FIRM_CODE, OTHER_FIRM_CODE, Server, Start, initialise_in_thread
 
-from server.app import opened_core
 from server.cli.initialise import CONFIG
+from server.core import opened_core
 from server.listener import serving
 from server.settings import Settings, load_settings
 

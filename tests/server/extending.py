@@ -21,8 +21,8 @@ from wire import FIRM_CODE, initialise_in_thread
 
 from containers import Container
 from opendepot import Credential, DepotClient, OzommClient, SalesClient
-from server.app import opened_core, utc_now
 from server.cli.initialise import CONFIG, VENDOR_CERTIFICATE
+from server.core import opened_core, utc_now
 from server.listener import serving
 from server.settings import load_settings
 from soap.messages import depot, ozomm, sales

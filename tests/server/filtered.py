@@ -9,8 +9,8 @@ from typing import Any
 from wire import Received, Server, envelope
 
 from ipfilters import read_rules
-from server.app import Core, opened_core, utc_now
 from server.cli.initialise import CONFIG
+from server.core import Core, opened_core, utc_now
 from server.filters.editing import FilterEditor
 from server.settings import load_settings
 from storage.records import AccessPolicy

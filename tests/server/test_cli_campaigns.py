@@ -9,9 +9,9 @@ from typer.testing import CliRunner
 
 from licensing.errors import CampaignInvalid, CampaignUnknown
 from licensing.marketing.offers import Offer
-from server.app import opened_core
 from server.cli.initialise import CONFIG
 from server.cli.main import app
+from server.core import opened_core
 from server.errors import SettingsError
 from server.settings import load_settings
 

@@ -13,9 +13,9 @@ from licensing.erasure import Erasure
 from licensing.errors import CustomerUnknown
 from observe import EventLog, LogFormat, Metrics
 from opendepot import DepotClient
-from server.app import opened_core, utc_now
 from server.cli.initialise import CONFIG
 from server.cli.main import app
+from server.core import opened_core, utc_now
 from server.housekeeping import Sweeping
 from server.settings import load_settings
 

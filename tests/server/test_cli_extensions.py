@@ -16,9 +16,9 @@ from typer.testing import CliRunner
 from wire import FIRM_CODE
 
 from licensing.errors import ExtensionUnknown
-from server.app import opened_core
 from server.cli.initialise import CONFIG
 from server.cli.main import app
+from server.core import opened_core
 from server.errors import SettingsError
 from server.settings import load_settings
 

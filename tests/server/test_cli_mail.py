@@ -8,9 +8,9 @@ from smtp_receiver import SmtpReceiver, smtp_started
 from typer.testing import CliRunner
 
 from licensing.errors import AddressInvalid
-from server.app import opened_core
 from server.cli.initialise import CONFIG
 from server.cli.main import app
+from server.core import opened_core
 from server.errors import SettingsError
 from server.mail.templates import TemplateInvalid
 from server.outbox.posting import message_ids, read_password

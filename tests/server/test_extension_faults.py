@@ -28,8 +28,8 @@ from licensing.extensions.rules import Rule, Silence
 from licensing.extensions.values import ExtensionAnswer, ExtensionQuestion, ExtensionRequest
 from licensing.marketing.mails import Mailer
 from licensing.order_values import OrderLine, OrderRequest
-from server.app import Core, opened_core
 from server.cli.initialise import CONFIG, VENDOR_CERTIFICATE
+from server.core import Core, opened_core
 from server.settings import load_settings
 from storage.errors import StorageUnavailable
 from storage.extensions import AdvanceExtension, BeginExtension

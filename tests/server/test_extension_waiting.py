@@ -25,8 +25,8 @@ from test_extension_faults import World, opened_world
 from licensing.extensions.questions import Eligibility, Question, Verdict
 from licensing.extensions.values import ExtensionQuestion, ExtensionRequest
 from licensing.order_values import OrderLine, OrderRequest
-from server.app import utc_now
 from server.cli.initialise import CONFIG
+from server.core import utc_now
 from server.ozomm.assembling import Assembler
 from server.ozomm.configuration import OzommConfiguration
 

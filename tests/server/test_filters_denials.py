@@ -6,7 +6,7 @@ import pytest
 
 from ipfilters import Endpoint, compile_rules, read_rules
 from observe import Metrics
-from server.app import utc_now
+from server.core import utc_now
 from server.filters import denials
 from server.filters.denials import DenialEvents, network_of
 from server.filters.keeper import FilterKeeper

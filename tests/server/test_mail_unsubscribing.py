@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from server.app import opened_core
 from server.cli.initialise import CONFIG
+from server.core import opened_core
 from server.mail.unsubscribing import UNSUBSCRIBE_PATH
 from server.settings import load_settings
 

@@ -10,8 +10,8 @@ from wire import envelope, order
 
 from licensing.marketing.campaigns import read_campaign
 from opendepot import OzommClient, SalesClient
-from server.app import opened_core
 from server.cli.initialise import CONFIG
+from server.core import opened_core
 from server.settings import load_settings
 from soap.messages import ozomm, sales
 from storage.marketing import Fate

@@ -16,7 +16,7 @@ from postgres_server import PostgresServer, started_server
 from licensing.extensions.questions import Customer, Question, Unanswered
 from licensing.extensions.values import SeenLicense
 from licensing.marketing.offers import Offer
-from server.app import utc_now
+from server.core import utc_now
 from server.ozomm.assembling import Assembler
 from server.ozomm.configuration import OzommConfiguration
 

@@ -19,7 +19,7 @@ from crm import Crm, started
 from licensing.extensions.guarding import Breaker, BreakerState, Guarded, Limits
 from licensing.extensions.questions import AllOf, AnyOf, Customer, Question, Unanswered, Verdict
 from licensing.extensions.values import SeenLicense
-from server.app import utc_now
+from server.core import utc_now
 from server.errors import SettingsError
 from server.ozomm.assembling import Assembler
 from server.ozomm.configuration import OzommConfiguration, load_configuration

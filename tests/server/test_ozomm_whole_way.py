@@ -25,8 +25,8 @@ from smtp_receiver import PASSWORD, USER, Arrived, SmtpReceiver, made_certificat
 from wire import FIRM_CODE
 
 from opendepot import Licence
-from server.app import opened_core
 from server.cli.initialise import CONFIG
+from server.core import opened_core
 from server.operating.doctor import inspect
 from server.settings import load_settings
 

@@ -9,8 +9,8 @@ from wire import FIRM_CODE, Received, Server, envelope, order
 from zeep_client import zeep_client
 
 import wsdl
-from server.app import opened_core
 from server.cli.initialise import CONFIG
+from server.core import opened_core
 from server.settings import load_settings
 from soap import Version
 

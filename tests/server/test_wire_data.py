@@ -7,8 +7,8 @@ from wire import FIRM_CODE, Server, envelope, order
 
 from opendepot import DepotClient
 from opendepot.licence import Licence
-from server.app import opened_core
 from server.cli.initialise import CONFIG
+from server.core import opened_core
 from server.settings import load_settings
 from soap import Version
 

@@ -5,8 +5,8 @@ import base64
 import pytest
 from wire import FIRM_CODE, Server, envelope, order
 
-from server.app import opened_core
 from server.cli.initialise import CONFIG
+from server.core import opened_core
 from server.settings import load_settings
 from soap import Version
 

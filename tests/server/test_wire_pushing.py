@@ -9,8 +9,8 @@ from test_wire_zeep import client
 from wire import FIRM_CODE, Server
 
 from opendepot import DepotClient, SupportNeeded
-from server.app import opened_core, utc_now
 from server.cli.initialise import CONFIG
+from server.core import opened_core, utc_now
 from server.settings import load_settings
 from soap.messages import depot as messages
 from storage.commands import LoadServer, RaiseEpoch

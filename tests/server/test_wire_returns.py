@@ -13,8 +13,8 @@ from wire import FIRM_CODE, Server, envelope
 
 from containers import Container
 from opendepot import DepotClient
-from server.app import utc_now
 from server.cli.main import app
+from server.core import utc_now
 from soap import Version
 
 

@@ -14,8 +14,8 @@ from containers import Container
 from licensing.pushing import Pushing
 from licensing.rights import BULK
 from opendepot import ApiKey, DepotClient, faults
-from server.app import opened_core
 from server.cli.initialise import CONFIG
+from server.core import opened_core
 from server.settings import load_settings
 from soap import Version
 from soap.messages import depot as messages

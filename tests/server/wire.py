@@ -13,8 +13,8 @@ import aiohttp
 from lxml import etree
 
 from containers import Container
-from server.app import utc_now
 from server.cli.initialise import VENDOR_CERTIFICATE, initialise
+from server.core import utc_now
 from server.listener import Serving
 from soap import Version
 

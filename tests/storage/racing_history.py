@@ -13,7 +13,7 @@ from pathlib import Path
 
 from containers import Container
 from opendepot import DepotClient, FaultReceived, SalesClient
-from server.app import utc_now
+from server.core import utc_now
 from soap.messages import depot, sales
 
 FIRM_CODE = 6000010

@@ -10,8 +10,8 @@ from order_ledger import INVARIANTS, UNKNOWN, OrderLedger, looked_up
 from postgres_proxy import CUTS, Act, Message, RandomCuts, passing, proxied
 
 from opendepot import FaultReceived, SalesClient
-from server.app import opened_core
 from server.cli.initialise import CONFIG, initialise
+from server.core import opened_core
 from server.listener import serving
 from server.settings import load_settings
 from soap.messages import sales

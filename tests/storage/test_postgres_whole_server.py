@@ -9,8 +9,8 @@ from pathlib import Path
 from places import Place
 
 from opendepot import Container, DepotClient, FaultReceived, SalesClient
-from server.app import opened_core, utc_now
 from server.cli.initialise import CONFIG, VENDOR_CERTIFICATE, initialise
+from server.core import opened_core, utc_now
 from server.listener import serving
 from server.settings import load_settings
 from soap.messages import depot, sales

@@ -16,8 +16,8 @@ from postgres_server import PostgresServer
 
 from observe import Readiness
 from opendepot import FaultReceived, SalesClient
-from server.app import opened_core
 from server.cli.initialise import CONFIG, initialise
+from server.core import opened_core
 from server.listener import serving
 from server.settings import load_settings
 from soap.messages import sales

@@ -12,8 +12,8 @@ import pytest
 from places import Place
 from racing_history import FIRM_CODE, History, race_for
 
-from server.app import opened_core
 from server.cli.initialise import CONFIG, VENDOR_CERTIFICATE, initialise
+from server.core import opened_core
 from server.settings import load_settings
 
 SERVE = "from server.cli.main import main; main()"

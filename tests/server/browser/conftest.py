@@ -13,8 +13,8 @@ from playwright.async_api import Browser, async_playwright
 from sites import Site
 from wire import FIRM_CODE, initialise_in_thread
 
-from server.app import opened_core
 from server.cli.initialise import CONFIG
+from server.core import opened_core
 from server.listener import serving
 from server.mail.unsubscribing import UNSUBSCRIBE_PATH
 from server.settings import load_settings

@@ -15,8 +15,8 @@ from postgres_server import PostgresServer
 from containers import Container
 from licensing.orders import OrderLine, OrderReceipt, OrderRequest
 from licensing.transfers.planning import Target
-from server.app import Core, opened_core, utc_now
 from server.cli.initialise import CONFIG, VENDOR_CERTIFICATE, initialise
+from server.core import Core, opened_core, utc_now
 from server.settings import Settings, load_settings
 from storage.records import Shop
 

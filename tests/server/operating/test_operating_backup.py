@@ -19,8 +19,8 @@ from installations import FIRM_CODE, Installed, collected, copied, installed, or
 from containers import read_update
 from licensing.orders import OrderReceipt
 from licensing.transfers.planning import Target
-from server.app import opened_core
 from server.cli import main as cli
+from server.core import opened_core
 from storage.commands import LoadServer
 from storage.errors import StorageError
 from storage.maintenance import postgres_tools, sqlite_backup

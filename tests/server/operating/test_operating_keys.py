@@ -15,8 +15,8 @@ import typer.testing
 from installations import Installed, ordered
 
 from licensing.orders import Customer
-from server.app import Core, opened_core, utc_now
 from server.cli import main as cli
+from server.core import Core, opened_core, utc_now
 from server.errors import SettingsError
 from server.keys.counting import count_dependents
 from server.keys.files import open_box, read_ring

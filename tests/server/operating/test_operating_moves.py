@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from installations import FIRM_CODE, Installed, collected, copied, installed, ordered, removed
 from postgres_server import PostgresServer, run_apart
 
-from server.app import opened_core
 from server.cli import main as cli
+from server.core import opened_core
 from storage.commands import LoadServer
 from storage.errors import ImportUnfinished
 from storage.maintenance.errors import MaintenanceError

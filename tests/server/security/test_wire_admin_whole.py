@@ -11,7 +11,7 @@ from filtered import core_of
 from wire import Start
 
 from licensing.credentials import API_KEY
-from server.app import utc_now
+from server.core import utc_now
 from server.security.wssecurity.once import MarkingStorage
 from storage.commands import SetAccessPolicy, SetDepotPolicy, SetRights
 from storage.together import AllOrNone

@@ -13,8 +13,8 @@ from extending import Deployment, Licensee, apart
 from openssl_made import Pair, issued, self_signed
 
 from opendepot import DepotClient, FaultReceived, OzommClient, tls_context
-from server.app import opened_core
 from server.cli.initialise import CONFIG
+from server.core import opened_core
 from server.settings import load_settings
 from soap.client import Request
 from soap.messages import depot, ozomm

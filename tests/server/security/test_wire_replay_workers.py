@@ -21,7 +21,7 @@ sys.path.append(str(Path(__file__).parents[1] / "supervise"))
 
 from supervised import ITEM, Depot, Supervised, in_thread, make_depot, until
 
-from server.app import opened_core
+from server.core import opened_core
 from server.security.certificates import read_pem
 from server.settings import load_settings
 

@@ -32,9 +32,9 @@ from webhook_receiver import started as receiver_started
 from wire import FIRM_CODE, Received, Server, Start, envelope, initialise_in_thread, order
 
 from opendepot import DepotClient, OzommClient, SalesClient
-from server.app import utc_now
 from server.cli.initialise import CONFIG
 from server.cli.main import app
+from server.core import utc_now
 from server.keys.files import read_rings
 from server.keys.rotating import Rotating
 from server.settings import load_settings

@@ -19,7 +19,7 @@ from wire import FIRM_CODE, Received, Server, Start, envelope
 from licensing.rights import BULK, ORDER, READ
 from licensing.tickets import normalise_ticket
 from opendepot import DepotClient
-from server.app import utc_now
+from server.core import utc_now
 from server.handlers import REGISTRY
 from soap.messages import depot
 

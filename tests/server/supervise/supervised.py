@@ -19,8 +19,8 @@ from typing import Any
 
 from wire import envelope, order
 
-from server.app import opened_core
 from server.cli.initialise import CONFIG, initialise
+from server.core import opened_core
 from server.settings import load_settings
 from soap import Version
 

@@ -18,7 +18,7 @@ from supervised import PATIENCE, Depot, Supervised, connected, peers
 from wire import envelope
 
 from ipfilters import RuleSet, read_rules
-from server.app import opened_core
+from server.core import opened_core
 from server.filters.editing import FilterEditor
 from server.filters.keeper import STALE_SECONDS
 from server.settings import load_settings

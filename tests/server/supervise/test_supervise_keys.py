@@ -15,7 +15,7 @@ import pytest
 from digest_messages import digest_message
 from supervised import PATIENCE, Depot, Supervised, in_thread, until
 
-from server.app import opened_core, utc_now
+from server.core import opened_core, utc_now
 from server.keys.files import read_ring
 from server.keys.rotating import Rotating
 from server.settings import load_settings

@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from prometheus_client.parser import text_string_to_metric_families
 from supervised import Depot, Supervised, connected, frozen, peers, state_of, taken_port, until
 
-from server.app import utc_now
 from server.cli.initialise import TEMPLATE
+from server.core import utc_now
 
 Start = Callable[..., Supervised]
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("machine")]
