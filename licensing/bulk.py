@@ -18,7 +18,7 @@ from licensing.tickets import normalise_ticket
 from licensing.vault import Vault
 from storage import Storage
 from storage.commands import FindTickets, ListContainers
-from storage.records import Shop
+from storage.records import Counter, Shop
 
 FIRST_BATCH, MOST_IN_A_BATCH = 1, 16
 """Containers whose steps are committed together: the first one alone, so that its file comes out soon."""
@@ -44,12 +44,16 @@ class Selection:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ContainerUpdate:
-    """What is waiting for a container and firm code; `state` as of `Pushing.get_auto_update`, but never NothingNew."""
+    """What is waiting for a container and firm code; `state` as of `Pushing.get_auto_update`, but never NothingNew.
+
+    `span`: the first and the last step of `update`, by which `Bulk.update` makes it again.
+    """
 
     serial: str
     firm_code: int
     state: str
     update: bytes | None
+    span: tuple[Counter, Counter] | None = None
 
     @property
     def position(self) -> str:
@@ -69,6 +73,11 @@ class Delivery:
         self._chosen = chosen
         self._most = most
         self._stops = stops
+        self._enough = False
+
+    def enough(self) -> None:
+        """End behind the update that has just come out."""
+        self._enough = True
 
     async def updates(self) -> AsyncGenerator[ContainerUpdate, None]:
         """Give the updates in the order of their positions, each after its steps are durable.
@@ -87,7 +96,7 @@ class Delivery:
                 else:
                     coming = asyncio.ensure_future(_following(batches))
                 for update in batch:
-                    if given == self._most:
+                    if self._enough or given == self._most:
                         self.has_more = True
                         return
                     given += 1
@@ -111,7 +120,9 @@ class Delivery:
 
     async def _pushed(self, serial: str, firm_code: int) -> ContainerUpdate:
         answer = await self._pushing.push(serial, firm_code)
-        return ContainerUpdate(serial=serial, firm_code=firm_code, state=answer.state, update=answer.update)
+        return ContainerUpdate(
+            serial=serial, firm_code=firm_code, state=answer.state, update=answer.update, span=answer.span
+        )
 
 
 def _next_size(size: int, made: Sequence[ContainerUpdate]) -> int:
@@ -161,6 +172,10 @@ class Bulk:
             most=most,
             stops=self._stops,
         )
+
+    async def update(self, serial: str, firm_code: int, span: tuple[Counter, Counter]) -> bytes:
+        """Make an update again that has come out, for whoever could not keep it. Raises StepUnknown."""
+        return await self._pushing.pushed(serial, firm_code, span)
 
     async def _narrowed(self, chosen: ListContainers, selection: Selection, shop: Shop | None) -> ListContainers:
         if selection.ticket is not None:

@@ -17,7 +17,7 @@ from licensing.transfers.judgement import Case, Verdict, judge, unknown_containe
 from licensing.transfers.planning import Plan, Target, Wish, plan_receipt, plan_update
 from licensing.vault import Vault
 from storage.commands import FindTickets, LoadTransfer, RaiseEpoch, TraceTicket, TransferView
-from storage.records import Mark, StepRow, TransferRow
+from storage.records import Counter, Mark, StepRow, TransferRow
 
 GET_LICENSE_UPDATE = "GetLicenseUpdate"
 RETURN_LICENSE = "ReturnLicense"
@@ -31,10 +31,14 @@ NO_TICKET = "there is no such ticket; compare it symbol by symbol with the order
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UpdateAnswer:
-    """An update file, or why there is none: Done, NothingNew, ExportAgain, Marked, Healing, Lost, Blocked."""
+    """An update file, or why there is none: Done, NothingNew, ExportAgain, Marked, Healing, Lost, Blocked.
+
+    `span`: of a file that was pushed, its first and its last step, by which it can be made again.
+    """
 
     state: str
     update: bytes | None
+    span: tuple[Counter, Counter] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

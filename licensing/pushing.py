@@ -4,14 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from containers import ContainerError, Context, Poll, is_poll, read_poll, software_serial
+from containers import ContainerError, Context, Poll, is_poll, read_poll, render_update, software_serial
 from licensing.depot import GET_AUTO_UPDATE, MARK_STATES, Depot, UpdateAnswer
 from licensing.errors import ContainerUnregistered, Contended, ContextRefused
 from licensing.transfers.carrying import Carrier
 from licensing.transfers.chain import file_steps
 from licensing.transfers.planning import plan_push
 from licensing.watching import Watcher
-from storage.commands import LoadTransfer, TransferView
+from storage.commands import LoadSteps, LoadTransfer, TransferView
+from storage.errors import StepUnknown
 from storage.records import ContainerRow, Counter, Mark
 
 MOST_TRIES = 20
@@ -97,8 +98,18 @@ class Pushing:
                 after = view.container.confirmed
                 steps = file_steps([*view.steps, *plan.steps], after=after, to=plan.container.end)
                 update = await self._carrier.file(plan.container, steps)
-                return UpdateAnswer(state="Done" if steps else "NothingNew", update=update)
+                span = (steps[0].counter, steps[-1].counter) if steps else None
+                return UpdateAnswer(state="Done" if steps else "NothingNew", update=update, span=span)
         raise Contended("the licences of this container keep changing; send the same request again")
+
+    async def pushed(self, serial: str, firm_code: int, span: tuple[Counter, Counter]) -> bytes:
+        """Make a file again that `push` has made: a step is signed once, for ever. Raises StepUnknown."""
+        first, last = span
+        steps = await self._storage.query(LoadSteps(serial=serial, firm_code=firm_code, first=first, last=last))
+        signed = [step.signed for step in steps if step.signed is not None]
+        if not signed or len(signed) < len(steps):
+            raise StepUnknown("a step of a file that was made is not there any more")
+        return render_update(serial=serial, firm_code=firm_code, signed_steps=signed)
 
     async def get_open_transfers(self, *, statement: bytes) -> OpenTransfers:
         """Give the steps that are not confirmed yet. Raises ContextRefused, ContainerUnregistered."""

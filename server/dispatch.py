@@ -192,7 +192,7 @@ class SoapExchange:
         segments = reply.body
         try:
             first = await anext(segments.items, None)
-            start = segments.prefix + (segments.suffix() if first is None else segments.encode(first))
+            start = segments.prefix + (segments.suffix() + segments.end if first is None else segments.encode(first))
         except BaseException:
             await segments.items.aclose()
             raise
@@ -210,6 +210,10 @@ class SoapExchange:
                 yield segments.encode(item)
                 dispatcher.metrics.streamed_items.labels(self._service.name, self._operation).inc()
             yield segments.suffix()
+            for place, load in enumerate(segments.attached, start=1):
+                yield segments.part(place, await load())
+            if segments.end:
+                yield segments.end
         except Exception as error:
             fault = fault_for(error, reference=self._reference)
             fields = {"reference": self._reference, "service": self._service.name, "operation": self._operation}
@@ -322,7 +326,7 @@ class SoapExchange:
             )
         else:
             answer = await handler(call, self._dispatcher.services)
-        return await _on(off_loop, lambda: service.engine.encode(received, answer))
+        return await _on(off_loop, lambda: service.engine.encode(received, answer, reference=self._reference))
 
     def sent(self) -> None:
         """The network has taken the whole answer."""

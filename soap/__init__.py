@@ -15,6 +15,7 @@ exchange    the states of one exchange
 multipart   MIME packages, read strictly
 mtom        binary values beside the envelope
 streaming   answers that are written item by item
+segments    how they are written
 engine      a service, seen from the server
 arriving    an answer that is read item by item while it arrives
 client      a service, seen from a client
@@ -32,7 +33,7 @@ from soap.exchange import Exchange, Stage
 from soap.faults import ENGINE_FAULTS, Blame, Fault, FaultKind
 from soap.names import Version
 from soap.publish import flattened_wsdl, schema_locations, wsdl_apart
-from soap.streaming import Segments, Streamed
+from soap.streaming import Segments, Streamed, StreamedItem
 
 __all__ = [
     "ENGINE_FAULTS",
@@ -54,6 +55,7 @@ __all__ = [
     "SoapError",
     "Stage",
     "Streamed",
+    "StreamedItem",
     "Version",
     "flattened_wsdl",
     "load_contract",

@@ -181,9 +181,10 @@ class ItemEncoders(NamedTuple):
     holder: Encode
 
 
-def compile_item_encoders(held: Field, *, prefix: str) -> ItemEncoders:
+def compile_item_encoders(held: Field, *, prefix: str, attach: bool = False) -> ItemEncoders:
     """Make the encoders of a list that comes first in the type of an answer's only child.
 
+    `attach`: as in `compile_encoder`, for the items.
     Raises ContractError when there is none, or its items are not of a complex type.
     """
     holder = held.type
@@ -192,7 +193,7 @@ def compile_item_encoders(held: Field, *, prefix: str) -> ItemEncoders:
     listed = holder.fields[0]
     if not isinstance(listed.type, ComplexType):
         raise ContractError(f"the items of {listed.name} are not of a complex type, so they cannot be streamed")
-    content = compile_encoder(listed.type, prefix=prefix)
+    content = compile_encoder(listed.type, prefix=prefix, attach=attach)
     start, end = f"<{prefix}:{listed.name}>", f"</{prefix}:{listed.name}>"
 
     def item(message: Any, out: list[str]) -> None:

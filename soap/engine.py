@@ -7,24 +7,26 @@ A call passes `open` (byte gate, parse, envelope, operation), then whatever iden
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from functools import partial
 from types import ModuleType
 from typing import Any, NamedTuple
 
 from lxml import etree
 
 from soap.addressing import FAULT_ACTION, MOST_REPEATED, SOAP_FAULT_ACTION, Addressing, action_of, read_addressing
-from soap.codec import Encode, ItemEncoders, compile_decoder, compile_encoder, compile_item_encoders
+from soap.codec import Encode, compile_decoder, compile_encoder
 from soap.contract import Contract, Operation
 from soap.envelope import ON_BEHALF_OF, SECURITY, ContentType, Envelope, read_content_type, read_envelope
 from soap.errors import ContractError, SoapError
 from soap.faults import Blame, Fault, render_fault
 from soap.messages import header as header_messages
 from soap.messages.header import FrontClient
-from soap.mtom import Attaching, accepts, expand, open_package, write_package
+from soap.mtom import Attaching, StreamedPackage, accepts, expand, open_package, write_package
 from soap.multipart import Part
 from soap.names import WSU, XML_DECLARATION, Version
 from soap.normalise import Taken, needless, normalise
 from soap.schema import ComplexType
+from soap.segments import SegmentWriter
 from soap.streaming import Segments, Streamed
 from soap.validate import Validator
 from xmlgate import Limits, XmlRefused, first_below, parse
@@ -139,7 +141,7 @@ class Engine:
         self._by_action: Mapping[str, Operation] = {operation.action: operation for operation in operations}
         self._decoders = {o.name: compile_decoder(o.request, messages) for o in operations}
         self._encoders = {o.name: compile_encoder(o.answer, prefix="m") for o in operations if not o.one_way}
-        self._item_encoders: dict[str, ItemEncoders] = {}
+        self._segment_writers: dict[str, SegmentWriter] = {}
         self._binary = frozenset(o.name for o in operations if not o.one_way and _has_binary(o.answer))
         self._attachers: dict[str, Encode] = {}
         self._frames = {
@@ -279,9 +281,10 @@ class Engine:
             refused.version = received.version
             raise
 
-    def encode(self, received: Received, answer: Any) -> Reply:
+    def encode(self, received: Received, answer: Any, *, reference: str = "part") -> Reply:
         """Write an operation's answer in the version of the request; none for a one-way operation or ReplyTo none.
 
+        `reference`: a name of this exchange that nobody could know before it.
         Raises ValueError for a text that XML cannot carry and for a time without a zone, and AssertionError when
         answers are validated (a setting, always on in tests) and this one is not valid.
         """
@@ -295,10 +298,13 @@ class Engine:
             return _TAKEN
         else:
             start = f"{frame.envelope}{addressing.header(frame.action)}{frame.body}"
+        attaches = received.mtom and operation.name in self._binary
         if isinstance(answer, Streamed):
-            body = self._segments(operation, frame._replace(start=start), answer)
-            return Reply(status=200, content_type=frame.content_type, body=body)
-        if received.mtom and operation.name in self._binary:
+            package = StreamedPackage(received.version, reference=reference) if attaches else None
+            body = self._segments(operation, frame._replace(start=start), answer, package)
+            content_type = frame.content_type if package is None else package.content_type
+            return Reply(status=200, content_type=content_type, body=body)
+        if attaches:
             return self._package(received, start, answer)
         out = [start]
         self._encoders[operation.name](answer, out)
@@ -322,32 +328,14 @@ class Engine:
         content_type, body = write_package(out, version)
         return Reply(status=200, content_type=content_type, body=body)
 
-    def _segments(self, operation: Operation, frame: _Frame, answer: Streamed) -> Segments:
-        """Give a streamed answer in parts; each item is checked in an answer of its own where answers are."""
-        (held,) = operation.answer.fields
-        parts = self._item_encoders.get(operation.name)
-        if parts is None:
-            parts = self._item_encoders[operation.name] = compile_item_encoders(held, prefix="m")
-        prefix = f"{frame.start}<m:{held.name}>".encode()
-
-        def encode(item: Any) -> bytes:
-            out: list[str] = []
-            parts.item(item, out)
-            return "".join(out).encode("utf-8")
-
-        def suffix() -> bytes:
-            out: list[str] = []
-            parts.holder(answer.rest(), out)
-            return f"{''.join(out)}</m:{held.name}>{frame.end}".encode()
-
-        def checked(item: Any) -> bytes:
-            data = encode(item)
-            self._check_answer(prefix + data + suffix(), operation)
-            return data
-
-        return Segments(
-            prefix=prefix, items=answer.items, encode=checked if self._validate_answers else encode, suffix=suffix
-        )
+    def _segments(
+        self, operation: Operation, frame: _Frame, answer: Streamed, package: StreamedPackage | None
+    ) -> Segments:
+        writer = self._segment_writers.get(operation.name)
+        if writer is None:
+            check = partial(self._check_answer, operation=operation) if self._validate_answers else None
+            writer = self._segment_writers[operation.name] = SegmentWriter(operation.answer, check=check)
+        return writer.segments(answer, start=frame.start, end=frame.end, package=package)
 
     def _check_answer(self, body: bytes, operation: Operation) -> None:
         element = etree.fromstring(body)[-1][0]

@@ -71,16 +71,20 @@ def _invalid(message: str, include: etree._Element, version: Version) -> SoapErr
 
 
 class Attaching(list[str]):
-    """The text of an answer while it is written, and the binary values that go beside it."""
+    """The text of an answer while it is written, and the binary values that go beside it.
 
-    def __init__(self, start: str) -> None:
+    `before`: how many have gone there already.
+    """
+
+    def __init__(self, start: str = "", *, before: int = 0) -> None:
         super().__init__([start])
         self.parts: list[bytes] = []
+        self._before = before
 
     def attach(self, value: bytes) -> str:
         """Keep a value for a part of its own and give the Include that names it."""
         self.parts.append(value)
-        return f'<xop:Include xmlns:xop="{XOP}" href="cid:{len(self.parts)}@opendepot"/>'
+        return f'<xop:Include xmlns:xop="{XOP}" href="cid:{self._before + len(self.parts)}@opendepot"/>'
 
 
 def write_package(written: Attaching, version: Version) -> tuple[str, bytes]:
@@ -90,17 +94,61 @@ def write_package(written: Attaching, version: Version) -> tuple[str, bytes]:
     while any(b"--" + boundary in content for content in (envelope, *written.parts)):
         number += 1
         boundary = b"opendepot-part-%d" % number
-    head = f'Content-Type: {XOP_TYPE}; charset=utf-8; type="{version.media_type}"\r\nContent-ID: <{_ROOT_ID}>'.encode()
-    pieces = [b"--%b\r\n%b\r\nContent-Transfer-Encoding: binary\r\n\r\n%b\r\n" % (boundary, head, envelope)]
+    pieces = [_root_head(boundary, version), envelope, b"\r\n"]
     for place, content in enumerate(written.parts, 1):
-        head = b"Content-Type: application/octet-stream\r\nContent-ID: <%d@opendepot>" % place
-        pieces.append(b"--%b\r\n%b\r\nContent-Transfer-Encoding: binary\r\n\r\n%b\r\n" % (boundary, head, content))
+        pieces += [_part_head(boundary, place), content, b"\r\n"]
     pieces.append(b"--%b--\r\n" % boundary)
-    content_type = (
+    return _content_type(boundary, version), b"".join(pieces)
+
+
+def _content_type(boundary: bytes, version: Version) -> str:
+    return (
         f'multipart/related; type="{XOP_TYPE}"; boundary="{boundary.decode()}"; start="<{_ROOT_ID}>"; '
         f'start-info="{version.media_type}"'
     )
-    return content_type, b"".join(pieces)
+
+
+def _root_head(boundary: bytes, version: Version) -> bytes:
+    content_type = f'{XOP_TYPE}; charset=utf-8; type="{version.media_type}"'.encode()
+    return _head(boundary, content_type, _ROOT_ID.encode())
+
+
+def _part_head(boundary: bytes, place: int) -> bytes:
+    return _head(boundary, b"application/octet-stream", b"%d@opendepot" % place)
+
+
+def _head(boundary: bytes, content_type: bytes, name: bytes) -> bytes:
+    return b"--%b\r\nContent-Type: %b\r\nContent-ID: <%b>\r\nContent-Transfer-Encoding: binary\r\n\r\n" % (
+        boundary,
+        content_type,
+        name,
+    )
+
+
+class StreamedPackage:
+    """A package that is written while its envelope and the values beside it come to be, none of it kept.
+
+    The envelope comes first, since not every client looks for it elsewhere. So the values cannot follow before all
+    items are written, and are loaded once more then.
+    """
+
+    def __init__(self, version: Version, *, reference: str) -> None:
+        """`reference`: a name of this answer that nobody could know when its values were made."""
+        self._boundary = f"opendepot-{reference}".encode()
+        self._delimiter = b"--" + self._boundary
+        self.content_type = _content_type(self._boundary, version)
+        self.start = _root_head(self._boundary, version)
+        self.end = b"--%b--\r\n" % self._boundary
+
+    def checked(self, content: bytes) -> bytes:
+        """Give what a part holds. Raises ValueError for what would end it."""
+        if self._delimiter in content:
+            raise ValueError("a part of an answer holds the boundary of its package")
+        return content
+
+    def part(self, place: int, content: bytes) -> bytes:
+        """Give a part, counted from 1. Raises ValueError for what would end it."""
+        return b"".join((_part_head(self._boundary, place), self.checked(content), b"\r\n"))
 
 
 def accepts(accept: str | None) -> bool:

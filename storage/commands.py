@@ -17,6 +17,7 @@ from storage.containers import (
     LinkUpdate,
     ListApprovals,
     ListContainers,
+    LoadSteps,
     RequestApproval,
     WatchContainers,
 )
@@ -108,6 +109,7 @@ __all__ = [
     "ListItems",
     "LoadFilters",
     "LoadServer",
+    "LoadSteps",
     "LoadTransfer",
     "Moved",
     "OrderNumberTaken",
@@ -190,6 +192,7 @@ Query = (
     | WatchContainers
     | ListContainers
     | FindLinkedSteps
+    | LoadSteps
     | OutboxQuery
     | ExtensionQuery
     | ErasureQuery

@@ -10,6 +10,7 @@ from storage.containers import (
     FindLinkedSteps,
     ListApprovals,
     ListContainers,
+    LoadSteps,
     WatchContainers,
 )
 from storage.plans import Plan, many, one
@@ -17,7 +18,7 @@ from storage.records import Approval, StepRow
 from storage.server_reads import load_server
 
 
-def plan_container_query(query: ContainerQuery) -> Plan[object]:
+def plan_container_query(query: ContainerQuery) -> Plan[object]:  # noqa: PLR0911 - one for each query
     """The plan that finds the query's own answer."""
     match query:
         case FindContainer():
@@ -30,6 +31,8 @@ def plan_container_query(query: ContainerQuery) -> Plan[object]:
             return _watch_containers(query)
         case FindLinkedSteps():
             return _find_linked_steps(query)
+        case LoadSteps():
+            return _load_steps(query)
         case ListContainers():
             return _list_containers(query)
 
@@ -81,6 +84,20 @@ def _watch_containers(query: WatchContainers) -> Plan[ContainerChanges]:
 
 def _find_linked_steps(query: FindLinkedSteps) -> Plan[tuple[StepRow, ...]]:
     found = yield from many("steps_of_link", {"lookup": query.lookup, "at": rows.from_time(query.at)})
+    return tuple(rows.step(row) for row in found)
+
+
+def _load_steps(query: LoadSteps) -> Plan[tuple[StepRow, ...]]:
+    (first_epoch, first_number), (last_epoch, last_number) = query.first, query.last
+    parameters: rows.Parameters = {
+        "serial": query.serial,
+        "firm_code": query.firm_code,
+        "first_epoch": first_epoch,
+        "first_number": first_number,
+        "last_epoch": last_epoch,
+        "last_number": last_number,
+    }
+    found = yield from many("steps_between", parameters)
     return tuple(rows.step(row) for row in found)
 
 

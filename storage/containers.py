@@ -94,6 +94,16 @@ class FindLinkedSteps:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class LoadSteps:
+    """The steps of a container and firm code from one counter to another, both with them, in order."""
+
+    serial: str
+    firm_code: int
+    first: Counter
+    last: Counter
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ListContainers:
     """Up to `limit` containers by serial and firm code, those that sort after `after`: a tuple of such pairs, sorted.
 
@@ -127,4 +137,6 @@ class ContainerChanges:
     changes: Mapping[tuple[str, int], int]
 
 
-ContainerQuery = FindContainer | ListApprovals | FindApproval | FindLinkedSteps | ListContainers | WatchContainers
+ContainerQuery = (
+    FindContainer | ListApprovals | FindApproval | FindLinkedSteps | LoadSteps | ListContainers | WatchContainers
+)

@@ -55,6 +55,7 @@ from storage.commands import (
     ListItems,
     LoadFilters,
     LoadServer,
+    LoadSteps,
     LoadTransfer,
     Moved,
     OrderNumberTaken,
@@ -283,7 +284,7 @@ class Storage(Protocol):
     @overload
     async def query(self, query: WatchContainers) -> ContainerChanges: ...
     @overload
-    async def query(self, query: FindLinkedSteps) -> tuple[StepRow, ...]: ...
+    async def query(self, query: FindLinkedSteps | LoadSteps) -> tuple[StepRow, ...]: ...
     @overload
     async def query(self, query: ListContainers) -> tuple[tuple[str, int], ...]: ...
     @overload

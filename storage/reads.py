@@ -11,6 +11,7 @@ from storage.containers import (
     FindLinkedSteps,
     ListApprovals,
     ListContainers,
+    LoadSteps,
     WatchContainers,
 )
 from storage.erasure import FindErasable, WalkOrders
@@ -68,6 +69,7 @@ def plan_query(query: Query) -> Plan[object]:  # noqa: C901, PLR0911, PLR0912 - 
             | FindApproval()
             | WatchContainers()
             | FindLinkedSteps()
+            | LoadSteps()
             | ListContainers()
         ):
             return plan_container_query(query)

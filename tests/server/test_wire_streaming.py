@@ -4,6 +4,7 @@ import asyncio
 import socket
 import struct
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -83,6 +84,35 @@ async def test_every_file_arrives_once_and_can_be_imported_by_ticket_customer_an
             assert imported.applied == 2
             assert (await anybody.confirm_license_update(imported.receipt)).state == "Confirmed"
         assert await taken(anybody.get_license_updates(ticket=ticket)) == [], "what is confirmed does not come again"
+
+
+async def test_the_program_of_the_how_to_fetches_every_file_and_goes_on_where_it_stopped(
+    server: Server, tmp_path: Path
+) -> None:
+    ticket, made = await placed(server, 5)
+    page = Path(__file__).parents[2] / "docs/how-to/deliver-to-many-containers.md"
+    program = page.read_text(encoding="utf-8").partition("```python\n")[2].partition("```")[0]
+    for written, here in (
+        ("https://licences.example.com", server.url),
+        ('"od_..."', repr(server.api_key)),
+        ("firm_code=6000010", f"ticket={ticket!r}"),
+        ('"updates"', repr(str(tmp_path / "updates"))),
+    ):
+        assert written in program
+        program = program.replace(written, here)
+    await asyncio.to_thread(exec, program, {})
+    assert {path.name for path in (tmp_path / "updates").iterdir()} == {f"{serial}.rau.xml" for serial in made}
+    for serial, container in made.items():
+        assert container.import_update((tmp_path / "updates" / f"{serial}.rau.xml").read_bytes()).applied
+
+    stopped = sorted(made)[2]
+    for path in (tmp_path / "updates").iterdir():
+        path.unlink()
+    (tmp_path / "updates" / "position").write_text(f"{stopped}/{FIRM_CODE}")
+    await asyncio.to_thread(exec, program, {})
+    assert {path.name for path in (tmp_path / "updates").iterdir()} == {
+        f"{serial}.rau.xml" for serial in made if serial > stopped
+    }
 
 
 @pytest.mark.parametrize("version", ["11", "12"])

@@ -14,6 +14,7 @@ from lxml import etree
 
 from soap import SoapError, Version
 from soap.messages import depot
+from soap.mtom import StreamedPackage
 from soap.multipart import MOST_PARTS, read_parts
 
 TICKET = "00000-00000-00000-00000-00000"
@@ -271,6 +272,17 @@ def test_a_request_in_mtom_is_answered_in_mtom(value: bytes, store: Any, version
     assert include.get("href") == f"cid:{update['Content-ID'][1:-1]}"
     boundary = found.get_boundary()
     assert [part.content for part in read_parts(reply.body, boundary=boundary)][1] == value
+
+
+def test_a_streamed_package_is_not_ended_by_what_it_holds(version: Version) -> None:
+    package = StreamedPackage(version, reference="5f0c")
+    body = package.start + package.checked(b"<e/>") + b"\r\n" + package.part(1, BINARY) + package.part(2, b"")
+    boundary = message_from_bytes(f"Content-Type: {package.content_type}\r\n\r\n".encode()).get_boundary()
+
+    assert [part.content for part in read_parts(body + package.end, boundary=boundary)] == [b"<e/>", BINARY, b""]
+    for write in (package.checked, lambda content: package.part(3, content)):
+        with pytest.raises(ValueError, match="boundary"):
+            write(f"x\r\n--{boundary}--\r\n".encode())
 
 
 def test_an_operation_without_binary_values_is_answered_plainly(store: Any, version: Version) -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from storage.commands import Applied, FindOrder, FindTickets, Moved, StoreSigned
+from storage.commands import Applied, FindOrder, FindTickets, LoadSteps, Moved, StoreSigned
 from storage.errors import ConstraintRefused, NotInitialised, QuantityExceeded, StepUnknown
 from storage.records import Mark
 
@@ -293,6 +293,24 @@ async def test_the_first_signature_of_a_step_stays(stocked, load, make):
     second = StoreSigned(serial="130-1", firm_code=10, signed=(((E, 1), b"one"), ((E, 2), b"second")))
     assert await stocked.execute(second) == (b"one", b"first")
     assert [step.signed for step in (await load(stocked)).steps] == [b"one", b"first"]
+
+
+async def test_steps_are_read_from_one_counter_to_another(stocked, load, make):
+    steps = tuple(make.step((E, number), (E, number - 1) if number > 1 else (0, 0)) for number in range(1, 5))
+    await stocked.execute(make.apply(make.container(end=(E, 4)), steps=steps))
+
+    async def read(first, last, firm_code=10):
+        found = await stocked.query(LoadSteps(serial="130-1", firm_code=firm_code, first=first, last=last))
+        return [step.counter for step in found]
+
+    assert await read((E, 2), (E, 3)) == [(E, 2), (E, 3)]
+    assert await read((0, 9), (E, 1)) == [(E, 1)]
+    assert await read((E, 4), (E + 1, 0)) == [(E, 4)]
+    assert await read((E, 3), (E, 2)) == await read((E, 5), (E, 9)) == await read((E, 1), (E, 4), firm_code=11) == []
+    assert (
+        await stocked.query(LoadSteps(serial="130-1", firm_code=10, first=(E, 1), last=(E, 4)))
+        == (await load(stocked)).steps
+    )
 
 
 async def test_a_signature_for_a_step_that_was_never_reserved_is_refused_whole(stocked, make, load):

@@ -1,11 +1,12 @@
 """GetLicenseUpdates: what is waiting for many containers, written update by update."""
 
 from collections.abc import AsyncGenerator
+from functools import partial
 
-from licensing.bulk import Delivery, Selection
+from licensing.bulk import Bulk, Delivery, Selection
 from server.errors import NotIdentified
 from server.handlers.base import Call, Services
-from soap import Streamed
+from soap import Streamed, StreamedItem
 from soap.messages import depot
 
 
@@ -24,19 +25,25 @@ async def get_license_updates(call: Call[depot.GetLicenseUpdatesRequest], servic
         after=message.after,
         most=None if message.limit is None else message.limit.updates,
     )
-    return Streamed(items=_updates(delivery), rest=lambda: depot.LicenseUpdates(has_more=delivery.has_more))
+    return Streamed(
+        items=_updates(delivery, services.bulk),
+        rest=lambda: depot.LicenseUpdates(has_more=delivery.has_more),
+        enough=delivery.enough,
+    )
 
 
-async def _updates(delivery: Delivery) -> AsyncGenerator[depot.ContainerUpdate, None]:
+async def _updates(delivery: Delivery, bulk: Bulk) -> AsyncGenerator[StreamedItem, None]:
     updates = delivery.updates()
     try:
         async for update in updates:
-            yield depot.ContainerUpdate(
+            message = depot.ContainerUpdate(
                 serial=update.serial,
                 firm_code=update.firm_code,
                 state=update.state,
                 position=update.position,
                 update=update.update,
             )
+            again = None if update.span is None else partial(bulk.update, update.serial, update.firm_code, update.span)
+            yield StreamedItem(message=message, again=again)
     finally:
         await updates.aclose()

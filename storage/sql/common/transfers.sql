@@ -71,6 +71,15 @@ FROM steps
 WHERE serial = :serial AND firm_code = :firm_code AND (epoch, number) > (:after_epoch, :after_number)
 ORDER BY epoch, number;
 
+-- name: steps_between
+SELECT
+    serial, firm_code, epoch, number, from_epoch, from_number, kind, digest_before, digest_after, state_after,
+    content, signed, issued_at
+FROM steps
+WHERE serial = :serial AND firm_code = :firm_code AND (epoch, number) >= (:first_epoch, :first_number)
+  AND (epoch, number) <= (:last_epoch, :last_number)
+ORDER BY epoch, number;
+
 -- name: step_at
 SELECT
     serial, firm_code, epoch, number, from_epoch, from_number, kind, digest_before, digest_after, state_after,
