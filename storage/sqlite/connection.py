@@ -45,7 +45,7 @@ def typed_error(error: sqlite3.Error) -> StorageError:
 
 CACHE_KIBIBYTES = 8 * 1024
 """A batch of orders fits, so that no page goes to the log before its transaction has ended. What is missing comes from
-the system's own cache: with a million orders there, one more took as long with 16, 24 and 64 MiB, and an eleventh more
+the system's own cache: with a million orders there, one more took as long with 16, 24 and 64 MiB, and a little more
 with 2. All that passes, such as the files of a streamed answer, fills this to the brim, in every process; so it is what
 a server grows by."""
 
