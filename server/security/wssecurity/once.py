@@ -107,7 +107,7 @@ async def _use_up(storage: Storage, pending: _Pending) -> None:
 async def _use(storage: Storage, pending: _Pending, command: Command | None) -> Any:
     outcome = await storage.execute(UseMarks(marks=pending.marks, command=command))
     if isinstance(outcome, MarkSeen):
-        pending.used = True
+        # They stay pending, so that whatever else is to be written for this message is refused, too.
         raise SecurityReplayed
     pending.used = not isinstance(outcome, MarksKept)
     return outcome.answer

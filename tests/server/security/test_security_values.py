@@ -57,6 +57,11 @@ def test_a_secret_is_not_printed_with_what_holds_it() -> None:
         assert secret not in repr(holder), type(holder)
 
 
+def test_what_nobody_has_said_of_a_request_is_not_so() -> None:
+    call = Calling(endpoint=Endpoint.SALES, client=Client(peer=HERE, address=HERE), named=None, authorization=None)
+    assert (call.certificate, call.secure, call.allowed, call.version, call.front) == (None, False, None, 0, None)
+
+
 def test_a_certificate_has_one_name_whether_the_message_holds_it_or_not() -> None:
     whole = certificate_name(b"der")
     assert whole.der == b"der"

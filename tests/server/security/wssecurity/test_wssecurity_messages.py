@@ -74,8 +74,14 @@ async def test_a_signature_proves_the_shop_whose_certificate_it_names(asked: Ask
 
 @pytest.mark.parametrize("key", ["binary", "ski", "serial"])
 async def test_a_key_that_nobody_registered_or_that_was_revoked_proves_nothing(asked: Asked, key: str) -> None:
-    await asked.refused(signed(signer("foreign"), key=key))
+    with pytest.raises(SecurityFailed) as found:
+        await asked(signed(signer("foreign"), key=key))
+    assert "no usable certificate is registered under this" in found.value.detail
     await asked(signed(key=key))
+    changed = opened(Message.of().timestamp().sign(signer(), key=key).bytes().replace(b"EDITOR", b"EDITOS"))
+    with pytest.raises(SecurityFailed) as found:
+        await asked(changed)
+    assert found.value.detail == "signature or digest does not fit the message"
     view = await asked.world.credentials.show("acme")
     (mine,) = (one for one in view.credentials if one.kind == "certificate")
     await asked.world.credentials.revoke("acme", mine.credential_id)

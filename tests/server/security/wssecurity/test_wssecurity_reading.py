@@ -21,15 +21,16 @@ from server.security.wssecurity.limits import (
     MOST_REFERENCES,
     MOST_SIGNATURE_BYTES,
 )
-from server.security.wssecurity.names import BASE64, ID, X509
-from server.security.wssecurity.references import NameKind, certificate_name, read_reference, token_bytes
+from server.security.wssecurity.names import BASE64, ECDSA_SHA256, ID, RSA_SHA256, X509
+from server.security.wssecurity.reading import Signature
+from server.security.wssecurity.references import KeyName, NameKind, certificate_name, read_reference, token_bytes
 from server.security.wssecurity.refusals import (
     SecurityInvalid,
     SecurityReplayed,
     SecurityUnencrypted,
     SecurityUnsupported,
 )
-from server.security.wssecurity.verifying import canonical
+from server.security.wssecurity.verifying import canonical, signature_identity
 from soap.names import WSSE, WSU
 
 Change = Callable[[Message], object]
@@ -225,6 +226,8 @@ async def test_a_signed_header_block_has_its_one_form(change: Change, expected: 
         ("serial", lambda r: r[0].append(etree.fromstring(etree.tostring(r[0][0]))), "SecurityInvalid"),
         ("serial-and-certificate", lambda r: r[0].append(etree.fromstring(etree.tostring(r[0][1]))), "SecurityInvalid"),
         ("serial", lambda r: r.remove(r[0]), "SecurityInvalid"),
+        ("ski", lambda r: r.append(etree.fromstring(etree.tostring(r[0]))), "SecurityInvalid"),
+        ("serial", lambda r: r.append(etree.fromstring(etree.tostring(r[0]))), "SecurityInvalid"),
         ("embedded", lambda r: r.append(wsse("Reference", URI="#token")), "SecurityInvalid"),
         ("serial-and-certificate", lambda _: None, "taken"),
     ],
@@ -321,6 +324,19 @@ def test_other_attributes_are_refused() -> None:
     only_attributes(ds("A", Id="x"), ("Id",))
     with pytest.raises(SecurityInvalid, match="A may have only these attributes: Id"):
         only_attributes(ds("A", ID="x"), ("Id",))
+
+
+def test_both_forms_of_an_ecdsa_signature_are_one_and_no_others_are() -> None:
+    """Whoever has seen (r, s) can write (r, n - s), with n the order of P-256's group (SEC 2, section 2.4.2)."""
+    order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+
+    def identity(r: int, s: int, method: str = ECDSA_SHA256) -> bytes:
+        value = r.to_bytes(32, "big") + s.to_bytes(32, "big")
+        key = KeyName(kind=NameKind.SERIAL, value="1")
+        return signature_identity(Signature(info=ds("SignedInfo"), method=method, value=value, covered=(), key=key))
+
+    assert identity(5, 7) == identity(5, order - 7) != identity(5, 8) != identity(6, 7)
+    assert identity(5, 7, RSA_SHA256) != identity(5, order - 7, RSA_SHA256)
 
 
 def test_comments_are_not_in_what_is_signed() -> None:
