@@ -11,7 +11,6 @@ from filtered import core_of, outcome
 from foreign_ids import CASES, NAMES, NO_NAMES, OF_ALL, SERVICES, Case, Holding, leaves, near
 from lxml import etree
 from made_certificates import certificate
-from test_wire_extensions import configured, more_items
 from test_wire_rights import known
 from test_wire_zeep import client
 from wire import FIRM_CODE, Received, Server, Start, envelope
@@ -29,6 +28,17 @@ REFUSED_INSIDE = {
     **dict.fromkeys(("ExtendLicense", "GetExtension"), ".//{*}update/{*}state"),
 }
 """Where an answer says what of it was refused."""
+EXTENSIONS = """
+[sources.crm]
+kind = "http"
+url = "{url}/ask"
+read = {{ eligible = "eligible" }}
+
+[[rules]]
+items = ["EDITOR"]
+eligibility = "crm"
+when_silent = "refuse"
+"""
 
 
 def urn(service: str) -> str:
@@ -152,8 +162,9 @@ class Shops:
 async def shops(start: Start, folder: Any) -> Any:
     crm = Crm()
     runner = await started(crm)
-    server = await start(ozomm_file=configured(folder, crm), admin_soap_port=0)
-    await more_items(server)
+    rules = folder / "ozomm.toml"
+    rules.write_text(EXTENSIONS.format(url=crm.url))
+    server = await start(ozomm_file=rules, admin_soap_port=0)
     async with core_of(server) as core:
         await core.catalogue.set_rights(server.extra["shop"], (ORDER, READ, BULK))
         admin_key = await core.catalogue.add_administrator("ops")

@@ -87,30 +87,28 @@ async def pairs(server: Server, dice: random.Random) -> dict[str, Pair]:
     def renewed(ticket: str, number: int) -> str:
         return order(f"n-{number}", extra=f"<originalTicket>{ticket}</originalTicket>")
 
+    def looked_up(name: str, _: int) -> str:
+        return f'<GetOrder xmlns="{SALES}"><orderId>{name}</orderId></GetOrder>'
+
     def depot(operation: str, element: str) -> Callable[[str, int], str]:
         return lambda name, _: f'<{operation} xmlns="{DEPOT}"><{element}>{name}</{element}></{operation}>'
 
+    def once(name: str) -> Callable[[], str]:
+        return lambda: name
+
+    # Where B has one, nobody has one, so that both are asked for as often as the other.
     ticket, license_id, order_id = (text_in(theirs, name) for name in ("ticket", "licenseId", "orderId"))
     serial = container.serial
+    nobodys, lost_serial = new_ticket(dice.randbytes), f"{serial[:-4]}{dice.randrange(10_000):04}"
     found = {
         "GetTicket": Pair(
             "depot", depot("GetTicket", "ticket"), lambda: new_ticket(dice.randbytes), lambda: near(ticket, dice)
         ),
-        "GetLicenseUpdate": Pair("depot", wanted, lambda: other(license_id), lambda: license_id),
-        "RestoreLicense": Pair("depot", lost, lambda: f"{serial[:-4]}{dice.randrange(10_000):04}", lambda: serial),
-        "GetLicenseUpdates": Pair(
-            "depot",
-            depot("GetLicenseUpdates", "customerNumber"),
-            lambda: f"C-{dice.randrange(1000)}",
-            lambda: "C-B",
-        ),
-        "GetOrder": Pair(
-            "sales",
-            lambda name, _: f'<GetOrder xmlns="{SALES}"><orderId>{name}</orderId></GetOrder>',
-            lambda: other(order_id),
-            lambda: order_id,
-        ),
-        "CreateOrder": Pair("sales", renewed, lambda: new_ticket(dice.randbytes), lambda: ticket),
+        "GetLicenseUpdate": Pair("depot", wanted, once(other(license_id)), once(license_id)),
+        "RestoreLicense": Pair("depot", lost, once(lost_serial), once(serial)),
+        "GetLicenseUpdates": Pair("depot", depot("GetLicenseUpdates", "customerNumber"), once("C-A"), once("C-B")),
+        "GetOrder": Pair("sales", looked_up, once(other(order_id)), once(order_id)),
+        "CreateOrder": Pair("sales", renewed, once(nobodys), once(ticket)),
     }
     assert found.keys() == PAIRS.keys()
     return found
