@@ -283,6 +283,7 @@ def test_what_is_a_guess_and_at_whom() -> None:
     assert targets_of(calling("Bearer x"), None, None) == ()
     assert targets_of(calling("Basic YWNtZTp4"), None, None) == (Subject(kind="shop", text="acme"),)
     assert targets_of(calling("Basic !"), None, None) == ()
+    assert targets_of(calling("Basic YWNtZTp4", named="other"), None, None) == (Subject(kind="shop", text="other"),)
 
     class Message:
         ticket = "T"

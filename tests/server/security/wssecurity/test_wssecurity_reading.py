@@ -9,7 +9,9 @@ import pytest
 from lxml import etree
 from signed_messages import NOW, Keys, Message, ds, moment, proven, refusal, signer, wsse, wsu
 
+from server.security.wssecurity.checking import Kind
 from server.security.wssecurity.elements import algorithm, children, leaf, octets, only_attributes, sequence
+from server.security.wssecurity.keys import LEAST_RSA_BITS, MOST_RSA_BITS
 from server.security.wssecurity.limits import (
     LEAST_NONCE_BYTES,
     MOST_CERTIFICATE_BYTES,
@@ -21,6 +23,7 @@ from server.security.wssecurity.limits import (
     MOST_REFERENCES,
     MOST_SIGNATURE_BYTES,
 )
+from server.security.wssecurity.messages import LARGE_BYTES
 from server.security.wssecurity.names import BASE64, ECDSA_SHA256, ID, RSA_SHA256, X509
 from server.security.wssecurity.reading import Signature
 from server.security.wssecurity.references import KeyName, NameKind, certificate_name, read_reference, token_bytes
@@ -52,6 +55,7 @@ def test_the_limits_are_those_that_are_written_down() -> None:
     assert (MOST_REFERENCES, MOST_IDS, MOST_ID_CHARACTERS, MOST_NAME_CHARACTERS) == (5, 64, 128, 256)
     assert (LEAST_NONCE_BYTES, MOST_NONCE_BYTES, MOST_NAMESPACES) == (8, 64, 64)
     assert (MOST_SIGNATURE_BYTES, MOST_CERTIFICATE_BYTES) == (8192 // 8, 8192)
+    assert (LEAST_RSA_BITS, MOST_RSA_BITS, LARGE_BYTES) == (2048, 8192, 65_536)
 
 
 @pytest.mark.parametrize(("length", "expected"), [(128, "taken"), (129, "SecurityUnsupported")])
@@ -258,6 +262,23 @@ def test_a_certificate_has_so_many_bytes(length: int, good: bool) -> None:
             token_bytes(token)
 
 
+@pytest.mark.parametrize("place", [0, 1, 2, 3])
+async def test_each_part_of_a_header_block_stands_once(place: int) -> None:
+    message = Message.of().timestamp().username().sign(signer())
+    part = message.security[place]
+    again = etree.fromstring(etree.tostring(part))
+    again.attrib.pop(ID, None)
+    part.addnext(again)
+    assert await said(message) == "SecurityInvalid"
+
+
+async def test_a_password_in_plain_text_is_one_whether_it_says_when_or_not() -> None:
+    message = Message.of().text_username()
+    message.security[0].append(wsu("Created", moment(NOW)))
+    found, _ = await proven(message.bytes(), Keys.of(signer()), encrypted=True)
+    assert [(proof.kind, proof.once) for proof in found.proofs] == [(Kind.PASSWORD, None)]
+
+
 async def test_the_time_of_a_username_token_beside_a_timestamp_counts_twice() -> None:
     old = moment(NOW - timedelta(seconds=400))
     assert await said(Message.of().timestamp().username(created=old)) == "SecurityExpired"
@@ -298,7 +319,12 @@ def test_a_leaf_holds_text_alone() -> None:
 def test_octets_are_base64_of_so_many_bytes() -> None:
     assert octets(wsu("A", "AAAA"), most=3) == bytes(3)
     assert octets(wsu("A", "AA\n AA"), least=3, most=3) == bytes(3)
-    for text, options in (("AAAA", {"most": 2}), ("AAAA", {"least": 4, "most": 9}), ("A", {"most": 9})):
+    for text, options in (
+        ("AAAA", {"most": 2}),
+        ("AAAA", {"least": 4, "most": 9}),
+        ("A", {"most": 9}),
+        ("AA-AA", {"most": 9}),
+    ):
         with pytest.raises(SecurityInvalid):
             octets(wsu("A", text), **options)
     # Whoever breaks its lines may write half as much again.
