@@ -30,6 +30,7 @@ from storage.commands import (
     ListApprovals,
     LoadTransfer,
     RequestApproval,
+    TraceTicket,
     TransferView,
 )
 from storage.records import Approval, ContainerRow, ContextRow, Counter, Mark
@@ -65,16 +66,13 @@ class Losses:
         Every licence of the firm code that is there counts against its own item's rules. Reporting it again changes
         nothing. Raises TicketUnknown, ContainerUnknown, Contended, and storage's errors.
         """
-        text = normalise_ticket(ticket)
-        query = _query(serial, firm_code, ticket_lookup=self._vault.index("ticket", text))
+        lookup = self._vault.index("ticket", normalise_ticket(ticket))
+        # Before anything is read of a container: the time of a refusal says nothing of others' containers either.
+        await self._check_held(lookup, serial, firm_code)
+        query = _query(serial, firm_code, ticket_lookup=lookup)
         for _ in range(MOST_TRIES):
             view = await self._carrier.view(query)
-            if view.ticket is None:
-                raise TicketUnknown(
-                    "there is no such ticket; compare it symbol by symbol with the order's", path="ticket"
-                )
-            own = {use.license.license_id for use in view.licenses if use.license.ticket_id == view.ticket.ticket_id}
-            if view.container is None or own.isdisjoint(placement.license_id for placement in view.placements):
+            if view.ticket is None or view.container is None:
                 raise ContainerUnknown(_NOT_HERE, path="serial")
             if view.container.mark is Mark.LOST:
                 if self._carrier.journal is not None:
@@ -86,6 +84,16 @@ class Losses:
             if await self._lose(view.container, view, actor=actor, reason=reason):
                 return LossDecision(state="Lost")
         raise Contended("the licences of this container keep changing; send the same request again")
+
+    async def _check_held(self, lookup: bytes, serial: str, firm_code: int) -> None:
+        """Refuse a container that no licence of a ticket is in, or was in. Raises TicketUnknown, ContainerUnknown."""
+        trace = await self._storage.query(TraceTicket(lookup=lookup))
+        if trace is None:
+            raise TicketUnknown("there is no such ticket; compare it symbol by symbol with the order's", path="ticket")
+        firm_codes = {use.license.license_id: use.license.firm_code for use in trace.licenses}
+        held = {(placement.serial, firm_codes.get(placement.license_id)) for placement in trace.placements}
+        if (serial, firm_code) not in held:
+            raise ContainerUnknown(_NOT_HERE, path="serial")
 
     async def list_approvals(self) -> tuple[Approval, ...]:
         """Give what waits for a decision, oldest first."""
