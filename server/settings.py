@@ -558,6 +558,12 @@ class Settings(BaseSettings):
             raise ValueError("ozomm_central_url and ozomm_api_key_file belong together")
         if (self.ozomm_certificate_file is None) != (self.ozomm_key_file is None):
             raise ValueError("ozomm_certificate_file and ozomm_key_file belong together")
+        known_by = self.ozomm_authorities_file or self.ozomm_certificate_file
+        if known_by is not None and self.ozomm_url is None and self.ozomm_central_url is None:
+            raise ValueError(
+                "ozomm_authorities_file and ozomm_certificate_file are for another computer: name it by ozomm_url or "
+                "ozomm_central_url"
+            )
         if self.ozomm_url is not None and (self.ozomm_file is not None or self.ozomm_central_url is not None):
             raise ValueError("ozomm_url names another computer: ozomm_file and ozomm_central_url belong there")
         return self

@@ -41,6 +41,13 @@ def test_relative_paths_start_at_the_folder_of_the_file(tmp_path: Path) -> None:
         ('public_url = "https://h/?a=b"\n', "public_url"),
         ('collect_url = "https://h/collect"\n', "collect_url"),
         ("port = 9000\nadmin_port = 9000\n", "admin_port must differ"),
+        (
+            'ozomm_url = "https://h"\nozomm_key_file = "a"\n',
+            "ozomm_certificate_file and ozomm_key_file belong together",
+        ),
+        ('ozomm_authorities_file = "a"\n', "are for another computer"),
+        ('ozomm_url = "https://h"\nozomm_file = "a"\n', "ozomm_url names another computer"),
+        ('ozomm_central_url = "https://h"\n', "ozomm_central_url and ozomm_api_key_file belong together"),
     ],
 )
 def test_a_wrong_setting_is_named_with_its_file(tmp_path: Path, text: str, said: str) -> None:
