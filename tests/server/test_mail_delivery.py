@@ -483,7 +483,7 @@ async def test_however_often_processes_are_killed_every_mail_arrives_under_its_o
         running.kill()
         await running.wait()
     last = await process("last")
-    async with asyncio.timeout(60 + kills):
+    async with asyncio.timeout(STARTING + 60 + kills):
         while await world.waiting():  # noqa: ASYNC110  as above
             await asyncio.sleep(0.05)
     last.kill()
