@@ -33,7 +33,7 @@ STEPS = {
     "before raise_license_version",
     "before change_license",
     "before add_step",
-    "before sign_step",
+    "before add_transfer",
     "before add_message",
     "before COMMIT",
     "after COMMIT",
@@ -316,9 +316,12 @@ async def test_extensions_whose_servers_are_killed_at_every_step_happen_once_eac
             scene.world.ask = lambda sql: postgres.run(sql, database=name)
         async with nursery(scene.world) as born:
             names, rounds = await _killed_twice_each(scene, born, kills=kills, chance=chance)
+            # Extensions differ by a step here and there, so that counting may step over a name.
+            for missed in sorted(STEPS - names):
+                (extension,) = await scene.buy([PLANS[0]])
+                assert await scene.killed(born, extension, 1, only=missed) == [missed]
         await scene.all_end()
         await scene.check()
-    assert rounds == 0 or names >= STEPS, STEPS - names
     print(f"{len(scene.extensions)} extensions, {rounds} rounds of all steps, {len(names)} kinds of steps")
 
 
