@@ -182,7 +182,7 @@ async def _checked(here: Installation) -> list[Finding]:
     try:
         link = await open_link(here.settings.database)
         try:
-            findings += [finding async for finding in key_findings(here, link)]
+            findings += [finding async for finding in key_findings(here, link, thorough=True)]
         finally:
             await link.close()
     except (StorageError, SettingsError) as error:

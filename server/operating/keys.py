@@ -20,14 +20,17 @@ from storage.maintenance.links import Link, open_link
 ROWS = "key_rows"
 
 
-async def key_findings(here: Installation, link: Link) -> AsyncIterator[Finding]:
-    """Look at the keys that the database names, and at what its rows begin with."""
+async def key_findings(here: Installation, link: Link, *, thorough: bool = False) -> AsyncIterator[Finding]:
+    """Look at the keys that the database names, and at what its rows begin with.
+
+    Every row is looked at where a key was ever replaced, or with `thorough`: on large databases that takes its time.
+    """
     vault = here.vault()
     if vault is None:
         yield Finding(check=ROWS, level=Level.NOT_APPLICABLE, message="the keys cannot be read")
         return
     view = await load_view(link)
-    counts = await count_dependents(link)
+    counts = await count_dependents(link) if view.keys or thorough else {}
     bad = [
         *_missing(here, vault, view),
         *_unknown(here, vault, counts),
