@@ -14,6 +14,7 @@ import pytest
 import typer.testing
 from installations import Installed, ordered
 
+from licensing.audit import SealingKey, read_head, render_head, verify_audit
 from licensing.orders import Customer
 from server.cli import main as cli
 from server.core import Core, opened_core, utc_now
@@ -24,6 +25,7 @@ from server.keys.rotating import Rotating
 from server.operating.doctor import inspect
 from server.operating.report import Finding, Level
 from storage import Storage
+from storage.audit import LoadAuditHead
 from storage.keys import FinishKey, KeyHolder, KeyKind, KeyState, LoadKeys, ReportKeys
 from storage.maintenance.links import open_link
 
@@ -70,7 +72,23 @@ async def filled(depot: Installed) -> dict[str, str]:
             core, shop, "k-1", [("DATA", 1)], customer=Customer(name="A", email="a@example.com", customer_number="77")
         )
         await core.addresses.record_consent("a@example.com", source="test", actor="test")
-    return {"api_key": api_key, "username": username.secret, "admin": administrator, "ticket": receipt.ticket}
+        await core.depot.get_license_update(
+            ticket=receipt.ticket, targets=(), context=depot.container("c").context(6000010), user="staff"
+        )
+        gone = await ordered(core, shop, "k-2", [("DATA", 1)])
+        await core.vendor_actions.withdraw_license(
+            shop=shop, transaction_id="w-1", license_id=gone.licenses[0].license_id, reason="burnt"
+        )
+        await core.sealer.seal()
+        head = await core.storage.query(LoadAuditHead())
+    return {
+        "api_key": api_key,
+        "username": username.secret,
+        "admin": administrator,
+        "ticket": receipt.ticket,
+        "withdrawn": gone.ticket,
+        "head": render_head(head),
+    }
 
 
 async def all_work(depot: Installed, known: dict[str, str]) -> None:
@@ -81,6 +99,14 @@ async def all_work(depot: Installed, known: dict[str, str]) -> None:
         assert found.secret.decode() == known["username"]
         assert await core.catalogue.find_administrator(known["admin"], "ops")
         assert await core.depot.get_ticket(tickets=(known["ticket"],))
+        life = await core.tracer.trace(known["withdrawn"])
+        assert "burnt" in {happening.reason for happening in life.history}
+        await core.sealer.seal()
+        earlier = [SealingKey(seed).public_key for seed in core.vault.seeds("audit")]
+        verified = await verify_audit(
+            core.storage, public_key=core.audit_key.public_key, earlier=earlier, kept=read_head(known["head"])
+        )
+        assert verified.whole, verified.problems
         shop = (await core.credentials.show("keyed")).shop
         again = await ordered(
             core, shop, "k-1", [("DATA", 1)], customer=Customer(name="A", email="a@example.com", customer_number="77")
@@ -96,7 +122,7 @@ async def test_rotated_and_retired_everything_works_and_nothing_is_of_the_old_ke
     assert done.renewal.unopened == 0
     places = await counted(depot)
     assert (SEALING, "") not in places, places
-    assert {"tickets", "answers", "customers", "usernames", "consents", "items", "licenses"} <= places[
+    assert {"tickets", "answers", "customers", "users", "usernames", "consents", "items", "licenses"} <= places[
         SEALING, done.key_id
     ].keys()
     await all_work(depot, known)
