@@ -32,6 +32,7 @@ from storage.commands import (
 )
 from storage.errors import StorageError, StorageUnavailable
 from storage.interface import Storage
+from storage.keys import Renew
 from storage.records import Identity, Item, Shop
 from storage.together import AllOrNone
 
@@ -47,6 +48,7 @@ _CHANGING = (
     RevokeCredential,
     StoreFilters,
     AllOrNone,
+    Renew,
 )
 LOOK_SECONDS = 0.25
 BLIND_SECONDS = 5.0

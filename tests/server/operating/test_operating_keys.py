@@ -26,7 +26,7 @@ from server.operating.doctor import inspect
 from server.operating.report import Finding, Level
 from storage import Storage
 from storage.audit import LoadAuditHead
-from storage.keys import FinishKey, KeyHolder, KeyKind, KeyState, LoadKeys, ReportKeys
+from storage.keys import FinishKey, KeyHolder, KeyKind, KeyState, LoadKeys, ReportKeys, RetireKey
 from storage.maintenance.links import open_link
 
 RUNNER = typer.testing.CliRunner()
@@ -264,6 +264,41 @@ async def test_a_key_is_not_used_before_every_process_that_serves_has_it(depot: 
         done = await rotating(depot, core).rotate(SEALING)
         assert done.again
         assert done.key_id == added.key_id
+
+
+class Late:
+    """A storage into which somebody writes a value of an old key just when that is retired."""
+
+    def __init__(self, core: Core, depot: Installed, sealed: bytes) -> None:
+        self._core, self._depot, self._sealed = core, depot, sealed
+
+    async def execute(self, command: Any) -> Any:
+        answer = await self._core.storage.execute(command)
+        if isinstance(command, RetireKey) and not command.back:
+            literal = f"x'{self._sealed.hex()}'" if self._depot.backend == "sqlite" else f"'\\x{self._sealed.hex()}'"
+            self._depot.run(
+                f"UPDATE tickets SET sealed = {literal} WHERE ticket_id = (SELECT min(ticket_id) FROM tickets)"
+            )
+        return answer
+
+    async def query(self, query: Any) -> Any:
+        return await self._core.storage.query(query)
+
+
+async def test_a_value_of_the_old_key_that_comes_late_keeps_it(depot: Installed) -> None:
+    known = await filled(depot)
+    path = depot.settings.sealing_key_file
+    sealed = bytes(depot.run("SELECT sealed FROM tickets ORDER BY ticket_id LIMIT 1")[0][0])
+    old = read_ring(path, setting="s").keys[0]
+    async with opened_core(depot.settings) as core:
+        done = await rotating(depot, core).rotate(SEALING)
+        with pytest.raises(SettingsError, match="still needed for 1 tickets"):
+            await rotating(depot, core, storage=Late(core, depot, sealed)).retire(old.name)
+        states = {key.key_id: key.state for key in (await core.storage.query(LoadKeys())).keys}
+        assert states == {old.name: KeyState.OPENS, done.key_id: KeyState.ACTIVE}
+    assert read_ring(path, setting="s").names == (old.name, done.key_id)
+    await all_work(depot, known)
+    assert await problems(depot) == []
 
 
 async def test_a_row_that_no_key_opens_is_named_and_the_others_are_renewed(depot: Installed) -> None:
