@@ -8,6 +8,7 @@ from pathlib import Path
 from containers import ContainerError, SoftwareBox
 from licensing.keyring import Key, KeyRing, KeyRingInvalid, parse_ring, render_ring
 from server.errors import SettingsError
+from server.private_files import open_to_others
 from server.settings import Settings
 from storage.keys import KeyKind
 
@@ -25,7 +26,7 @@ def key_file(settings: Settings, kind: KeyKind) -> tuple[str, Path]:
 def read_ring(path: Path, *, setting: str) -> KeyRing:
     """Read a file of keys. Raises SettingsError when it is missing, open to others, or no keys are in it."""
     try:
-        if path.stat().st_mode & 0o077:
+        if open_to_others(path):
             raise SettingsError(f"{setting}: {path} can be read by others; chmod 600 it")
         return parse_ring(path.read_bytes())
     except OSError as error:

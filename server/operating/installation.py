@@ -14,6 +14,7 @@ from licensing.vault import Vault
 from server.errors import SettingsError
 from server.keys.files import open_box, read_rings
 from server.operating.report import Finding, Level, ok, problem, warning
+from server.private_files import open_to_others
 from server.settings import Settings
 from server.tls import tls_context
 from storage import sqlite_path
@@ -101,7 +102,7 @@ def secret_findings(here: Installation) -> Iterator[Finding]:
                 f"put {path} back from where you keep your keys; `opendepot init DIR` makes one for a new database only"
             )
             yield problem(setting, f"{path} is missing", mend=mend)
-        elif stat.S_IMODE(path.stat().st_mode) & 0o077:
+        elif open_to_others(path):
             yield problem(setting, f"{path} can be read or changed by others", mend=f"chmod 600 {path}")
         elif stat.S_IMODE(path.parent.stat().st_mode) & 0o022:
             yield problem(setting, f"others can put another file in place of {path}", mend=f"chmod 700 {path.parent}")

@@ -12,6 +12,7 @@ from server.mail.composing import Composer, MessageIds
 from server.mail.templates import MailTemplates
 from server.outbox.dispatcher import Backoff, Dispatcher
 from server.outbox.mail import MailChannel, SmtpServer
+from server.private_files import open_to_others
 from server.settings import MailSecurity, Settings, mailbox
 
 PORTS = {MailSecurity.STARTTLS: 587, MailSecurity.TLS: 465, MailSecurity.NONE: 25}
@@ -85,7 +86,7 @@ def read_password(path: Path) -> str:
     """Read a password, one line. Raises SettingsError."""
     setting = "mail_password_file"
     try:
-        if path.stat().st_mode & 0o077:
+        if open_to_others(path):
             raise SettingsError(f"{setting}: {path} can be read by others; chmod 600 it")
         password = path.read_text(encoding="utf-8").rstrip("\n")
     except OSError as error:

@@ -16,6 +16,7 @@ import aiohttp
 from licensing.announcing import WEBHOOK
 from server.errors import SettingsError
 from server.outbox.channels import Delivered, Delivery, Failed
+from server.private_files import open_to_others
 
 SECRET_PREFIX = "whsec_"  # noqa: S105  the mark of a secret, not one
 LEAST_SECRET_BYTES = 24
@@ -28,7 +29,7 @@ def read_webhook_secret(path: Path) -> bytes:
     """Read a secret: `whsec_` and the Base64 of 24 to 64 bytes. Raises SettingsError."""
     setting = "webhook_secret_file"
     try:
-        if path.stat().st_mode & 0o077:
+        if open_to_others(path):
             raise SettingsError(f"{setting}: {path} can be read by others; chmod 600 it")
         text = path.read_text(encoding="ascii").strip()
     except OSError as error:

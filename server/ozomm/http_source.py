@@ -19,6 +19,7 @@ from server.errors import SettingsError
 from server.outbox.webhook import read_webhook_secret, signature
 from server.ozomm.configuration import HttpSource, OAuth2
 from server.ozomm.reading import sent, verdict_of
+from server.private_files import open_to_others
 
 MOST_BYTES = 1024 * 1024
 EARLY_SECONDS = 30.0
@@ -29,7 +30,7 @@ NOT_FOUND, UNAUTHORIZED = 404, 401
 def read_text_secret(path: Path, *, what: str) -> str:
     """Read a secret of one line. Raises SettingsError when it is missing, empty or open to others."""
     try:
-        if path.stat().st_mode & 0o077:
+        if open_to_others(path):
             raise SettingsError(f"{what}: {path} can be read by others; chmod 600 it")
         secret = path.read_text(encoding="utf-8").strip()
     except OSError as error:

@@ -181,7 +181,7 @@ async def test_what_systemd_hands_over_may_be_a_ring_and_a_copy_is_not_written(
         assert core.vault.sealing_key.name == done.key_id
 
 
-def test_a_file_of_keys_must_be_there_private_and_whole(tmp_path: Path) -> None:
+def test_a_file_of_keys_must_be_there_private_and_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "pepper"
     with pytest.raises(SettingsError, match="pepper_file: cannot read"):
         read_ring(path, setting="pepper_file")
@@ -194,6 +194,15 @@ def test_a_file_of_keys_must_be_there_private_and_whole(tmp_path: Path) -> None:
         read_ring(path, setting="pepper_file")
     path.write_bytes(bytes(range(32)))
     (key,) = read_ring(path, setting="pepper_file").keys
+    path.chmod(0o440)  # as systemd shows a file that an access list opens for the service's user
+    with pytest.raises(SettingsError, match="chmod 600"):
+        read_ring(path, setting="pepper_file")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    assert read_ring(path, setting="pepper_file").keys == (key,)
+    path.chmod(0o444)
+    with pytest.raises(SettingsError, match="chmod 600"):
+        read_ring(path, setting="pepper_file")
+    path.chmod(0o600)
     assert key.material == bytes(range(32))
     longer = read_ring(path, setting="pepper_file").with_new(random=secrets.token_bytes, now=utc_now())
     write_ring(path, longer, setting="pepper_file")
