@@ -61,7 +61,7 @@ async def test_it_starts_shows_every_worker_and_stops_when_ctrl_c_reaches_all(de
     assert await server.fetched("/healthz", admin=True) == (200, "ok\n")
     status, readiness = await checks(server)
     assert status == 200
-    parts = ("", " storage", " firm_security_box")
+    parts = ("", " storage", " keys", " firm_security_box")
     assert readiness == {
         "ready": True,
         "degraded": False,
