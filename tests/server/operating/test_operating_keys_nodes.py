@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from installations import Installed
 
-from server.app import Core, opened_core, utc_now
 from server.cli.initialise import CONFIG
+from server.core import Core, opened_core, utc_now
 from server.errors import SettingsError
 from server.keys.files import key_file, read_ring, write_ring
 from server.keys.rotating import Rotating
