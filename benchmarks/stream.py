@@ -16,6 +16,7 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from http.client import HTTPConnection
 from pathlib import Path
 
 from benchmarks.contestants import CACHE, ROOT
@@ -66,6 +67,7 @@ class Run:
     first_item_ms: float
     mib_per_s: float
     slow_growth_mib: float
+    mtom_growth_mib: float
     descriptors_left: int
 
     def as_dict(self) -> dict[str, str | float]:
@@ -104,7 +106,14 @@ def run(options: Options, *, shape: Shape = FLOATING) -> Record:
         runs=[one.as_dict() for one in runs],
         figures={
             name: figure_of(float(one.as_dict()[name]) for one in runs)
-            for name in ("growth_mib", "client_growth_mib", "first_item_ms", "mib_per_s", "slow_growth_mib")
+            for name in (
+                "growth_mib",
+                "client_growth_mib",
+                "first_item_ms",
+                "mib_per_s",
+                "slow_growth_mib",
+                "mtom_growth_mib",
+            )
         },
     )
 
@@ -196,6 +205,10 @@ def measured(filled: Filled, options: Options, *, number: int) -> Run:
                 break
             time.sleep(0.1)
         halves = _read(url, filled, half=filled.updates // 2)
+        with _growth(server) as mtom_growth:
+            beside = _files_beside(port, filled.api_key)
+    if beside != filled.updates:
+        raise Refused(f"{beside} files beside the envelope are not one for each of {filled.updates} updates")
     for one in (found, halves):
         if one["updates"] != filled.updates or one["different"] != filled.updates:
             raise Refused(f"{one} is not every one of {filled.updates} updates once")
@@ -208,6 +221,7 @@ def measured(filled: Filled, options: Options, *, number: int) -> Run:
         first_item_ms=round(found["first_item_ms"], 1),
         mib_per_s=round(found["bytes"] / 1024 / 1024 / found["seconds"], 2),
         slow_growth_mib=round(slow_growth(), 1),
+        mtom_growth_mib=round(mtom_growth(), 1),
         descriptors_left=max(0, left),
     )
 
@@ -253,19 +267,40 @@ def _slow_and_vanishing(port: int, api_key: str, *, seconds: float) -> None:
         reader.join()
 
 
+_BODY = (
+    '<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body>'
+    f'<GetLicenseUpdates xmlns="urn:opendepot:depot:1"><firm><firmCode>{FIRM_CODE}</firmCode></firm>'
+    "</GetLicenseUpdates></e:Body></e:Envelope>"
+)
+
+
+def _files_beside(port: int, api_key: str) -> int:
+    """Read the answer in MTOM, keeping nothing, and count the files in it."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=60)
+    mark, count, last = b"\nContent-Type: application/octet-stream", 0, b""
+    headers = {
+        "Content-Type": "text/xml",
+        "Accept": 'multipart/related; type="application/xop+xml"',
+        "Authorization": f"Bearer {api_key}",
+    }
+    connection.request("POST", "/v1/depot", body=_BODY, headers=headers)
+    answer = connection.getresponse()
+    while data := answer.read(64 * 1024):
+        seen = last + data
+        count += seen.count(mark)
+        last = seen[1 - len(mark) :]
+    connection.close()
+    return count
+
+
 def _slowly(port: int, api_key: str, seconds: float) -> None:
-    body = (
-        '<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body>'
-        f'<GetLicenseUpdates xmlns="urn:opendepot:depot:1"><firm><firmCode>{FIRM_CODE}</firmCode></firm>'
-        "</GetLicenseUpdates></e:Body></e:Envelope>"
-    )
     head = (
         f"POST /v1/depot HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/xml\r\nAuthorization: Bearer {api_key}\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n"
+        f"Content-Length: {len(_BODY)}\r\n\r\n"
     )
     piece = SLOW_BYTES_A_SECOND // 20
     with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
-        connection.sendall((head + body).encode())
+        connection.sendall((head + _BODY).encode())
         until = time.monotonic() + seconds
         while time.monotonic() < until and connection.recv(piece):
             time.sleep(1 / 20)

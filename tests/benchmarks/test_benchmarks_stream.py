@@ -20,4 +20,5 @@ def test_an_answer_streams_in_constant_memory_whole_and_in_halves_and_slow_reade
     assert run["descriptors_left"] == 0
     assert float(record.figures["growth_mib"].median) < MOST_GROWTH
     assert float(record.figures["slow_growth_mib"].median) < MOST_GROWTH
+    assert float(record.figures["mtom_growth_mib"].median) < MOST_GROWTH
     assert float(record.figures["client_growth_mib"].median) < MOST_CLIENT_GROWTH
