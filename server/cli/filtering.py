@@ -96,6 +96,11 @@ def files_of(settings: Settings) -> tuple[RuleSet, ...]:
         raise SettingsError(f"filter_files: cannot read {error.filename}: {error.strerror}") from None
 
 
+def plain(text: str) -> str:
+    """Give a text that others have a part in as it may be printed: nothing in it is obeyed by a terminal."""
+    return "".join(each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in text)
+
+
 def read_text(path: Path) -> str:
     """Read a file. Raises SettingsError."""
     try:
@@ -143,7 +148,7 @@ def confirm_all(dangers: Sequence[str], *, yes: bool) -> None:
     if not dangers:
         return
     for danger in dangers:
-        typer.echo(f"careful: {danger}", err=True)
+        typer.echo(plain(f"careful: {danger}"), err=True)
     if yes:
         return
     if not sys.stdin.isatty():

@@ -31,6 +31,7 @@ from server.cli.filtering import (
     ShopOption,
     YesOption,
     edit,
+    plain,
     read_text,
     with_rules,
 )
@@ -68,7 +69,7 @@ def list_(*, shop: ShopOption = None, config: ConfigOption = None, as_json: Json
     for rule in rules:
         notes = ", ".join(note for note in (rule.mode.value, rule.owner, rule.comment) if note)
         until = "" if rule.expires_at is None else f", until {rule.expires_at.isoformat()}"
-        typer.echo(f"{rule.id}\n    {rule.source}: {notes}{until}")
+        typer.echo(plain(f"{rule.id}\n    {rule.source}: {notes}{until}"))
     typer.echo(f"version {hand.snapshot.version}, {len(rules)} rules")
 
 
@@ -188,7 +189,7 @@ def _imported(text: str, file: Path, form: Format, scope: Scope, rules: RuleSet)
     default = scope.endpoint is not None and rules.defaults.allows(scope.endpoint)
     translated = import_nginx(text, file=str(file), scope=scope, default=default)
     for problem in translated.left_out:
-        typer.echo(f"left out: {problem}", err=True)
+        typer.echo(plain(f"left out: {problem}"), err=True)
     return translated.rules
 
 
@@ -212,9 +213,9 @@ def history(
         return
     for document in documents:
         when = document.written_at.isoformat(timespec="seconds")
-        typer.echo(f"{document.version}  {when}  {document.author}  {document.comment}")
+        typer.echo(plain(f"{document.version}  {when}  {document.author}  {document.comment}"))
         if diff:
-            typer.echo(document.diff)
+            typer.echo(plain(document.diff))
 
 
 @app.command()

@@ -35,6 +35,7 @@ from server.cli.filtering import (
     YesOption,
     edit,
     events_of,
+    plain,
     proxies_of,
     read_text,
     recorded_of,
@@ -80,7 +81,7 @@ def explain_(
     if as_json:
         print_json({**found.as_values(), "policy": policy, "verdict": said})
         return
-    typer.echo(str(found))
+    typer.echo(plain(str(found)))
     if said is not None and policy is not None:
         typer.echo(f"policy    {policy}: {said}")
 
@@ -97,7 +98,7 @@ def try_file(
     counted = Counter(found for event in events_of(logs, name="exchange") if (found := recorded_of(event)) is not None)
     records = [replace(found, count=count) for found, count in counted.items()]
     now = utc_now()
-    typer.echo(str(replay(records, compile_rules(rules, version=0, compiled_at=now), now=now)))
+    typer.echo(plain(str(replay(records, compile_rules(rules, version=0, compiled_at=now), now=now))))
 
 
 def lint(
@@ -124,7 +125,7 @@ def lint(
         elif policies[shop] is AccessPolicy.CREDENTIAL and _allows(hand.snapshot.rule_set, shop):
             lines.append(f"hint: shop {shop} has the policy credential, so its allow rules do nothing")
     for line in lines:
-        typer.echo(line)
+        typer.echo(plain(line))
     typer.echo(f"{len(hand.snapshot.rule_set.rules)} rules, {len(lines)} findings")
     if lines:
         raise typer.Exit(1)

@@ -34,6 +34,22 @@ def test_nobody_is_trusted_by_default() -> None:
     assert client == Client(peer="127.0.0.1", address="127.0.0.1", ignored=True)
 
 
+@pytest.mark.parametrize(
+    ("network", "inside", "outside"),
+    [
+        ("192.0.2.0/25", ("192.0.2.0", "192.0.2.127", "::ffff:192.0.2.127"), ("192.0.1.255", "192.0.2.128")),
+        ("2001:db8::/33", ("2001:db8::", "2001:db8:7fff:ffff:ffff:ffff:ffff:ffff"), ("2001:db8:8000::", "2001:db7::")),
+        ("::/0", ("::", "ffff::"), ("0.0.0.0", "::ffff:255.255.255.255")),
+    ],
+)
+def test_a_network_of_proxies_is_trusted_from_its_first_to_its_last_address(
+    network: str, inside: tuple[str, ...], outside: tuple[str, ...]
+) -> None:
+    proxies = TrustedProxies.read([network])
+    assert all(proxies.judge(address).trusted for address in inside)
+    assert not any(proxies.judge(address).trusted for address in outside)
+
+
 def test_a_trusted_peer_without_a_header_is_the_client() -> None:
     assert found() == Client(peer="10.0.0.1", address="10.0.0.1", hops=())
 

@@ -27,6 +27,7 @@ from ipfilters import (
 )
 from ipfilters.addresses import is_mapped
 from ipfilters.positions import lines_of
+from ipfilters.writing import write_rule
 
 KEYS = "allow, deny, exceptable, mode, expires_at, owner, comment, id"
 
@@ -428,6 +429,8 @@ def test_what_is_written_reads_as_itself(rules: list[Rule], defaults: Defaults) 
     again = read(text)
     assert bare(again) == bare(rule_set)
     assert write_rules(again) == text
+    paragraphs = text.removesuffix("\n").split("\n\n")[2:]
+    assert [write_rule(rule) for rule in again.rules] == paragraphs
     for rule in again.rules:
         assert isinstance(rule.source, FileSource)
         assert str(rule.network) in text.split("\n")[rule.source.line - 1]
@@ -506,6 +509,16 @@ def test_lines_of_keys_tables_and_elements() -> None:
         ("t", 1): 11,
         ("t", 1, "u"): 12,
         ("t", 1, "u", "w"): 13,
+    }
+
+
+def test_a_comment_right_behind_a_header_is_no_key() -> None:
+    assert lines_of("[[global]]#a = 1\nallow = 1\n[shop]#b = 1\nc = 2\n") == {
+        ("global",): 1,
+        ("global", 0): 1,
+        ("global", 0, "allow"): 2,
+        ("shop",): 3,
+        ("shop", "c"): 4,
     }
 
 

@@ -1,4 +1,4 @@
-"""The tests of this folder notice small changes of `ipfilters/` (docs/reference/mutants.md)."""
+"""The tests of this folder notice small changes of `ipfilters/` (docs/reference/ip-filters-held.md)."""
 
 import ast
 from pathlib import Path

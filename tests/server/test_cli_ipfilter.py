@@ -182,3 +182,18 @@ def test_a_policy_that_would_let_the_shop_in_no_more_is_asked_about(run) -> None
     assert json.loads(run("shop", "show", "acme", "--json").output)["policy"] == "ip AND mtls"
     run("ipfilter", "add", "allow", "192.0.2.0/24", "--shop", "acme")
     run("shop", "policy", "acme", "ip AND credential")
+
+
+def test_nothing_that_a_rule_says_is_obeyed_by_a_terminal(run, tmp_path: Path) -> None:
+    evil = "\x1b]0;owned\x07\x9b31m\u202e"
+    run("ipfilter", "add", "deny", "192.0.2.0/24", "--comment", evil, "--owner", evil, "--reason", evil)
+    (tmp_path / "nginx").write_text(f"allow {evil};\nallow 10.0.0.0/8;\n")
+    printed = [
+        run("ipfilter", "import", str(tmp_path / "nginx"), "--format", "nginx", "--yes"),
+        run("ipfilter", "list"),
+        run("ipfilter", "explain", "192.0.2.1"),
+        run("ipfilter", "history", "--diff"),
+    ]
+    for result in printed:
+        assert all(each.isprintable() or each == "\n" for each in result.output), result.output
+    assert r"\x1b]0;owned" in printed[1].output
