@@ -7,7 +7,7 @@ from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ipfilters import (
@@ -419,6 +419,8 @@ RULES = st.builds(
 )
 
 
+# A machine that does much else makes few rules a second.
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(
     st.lists(RULES, max_size=6, unique_by=lambda rule: rule.id),
     st.builds(Defaults, sales=..., depot=..., ozomm=..., admin=...),
