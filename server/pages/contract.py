@@ -8,6 +8,7 @@ from jinja2 import Environment, StrictUndefined
 from lxml import etree
 from markupsafe import Markup, escape
 
+from server.pages.limits import Limits
 from server.pages.samples import Samples
 from server.pages.scripts import COPY, SEND
 from server.pages.snippets import snippets
@@ -44,7 +45,7 @@ class Page:
 def contract_page(contract: Contract, faults: Mapping[str, FaultKind], *, address: str, send: bool) -> Page:
     """Give the page; `send` lets it send messages to its own server."""
     identified = contract.name != "Depot"
-    samples = Samples(contract)
+    samples, limits = Samples(contract), Limits(contract)
     told = {
         str(node.get("name")): (node.findtext(f"{{{WSDL}}}documentation") or "").strip()
         for node in contract.document.iterfind(f"{{{WSDL}}}portType/{{{WSDL}}}operation")
@@ -54,8 +55,8 @@ def contract_page(contract: Contract, faults: Mapping[str, FaultKind], *, addres
             "name": operation.name,
             "action": operation.action,
             "documentation": told[operation.name],
-            "request": list(_rows(operation.request)),
-            "answer": list(_rows(operation.answer)),
+            "request": list(_rows(operation.request, limits)),
+            "answer": list(_rows(operation.answer, limits)),
             "sample": samples.envelope(operation),
             "snippets": snippets(samples, operation, address=address, identified=identified),
             "faults": sorted(operation.faults),
@@ -110,18 +111,18 @@ def _by_element(faults: Mapping[str, FaultKind]) -> list[tuple[str, list[dict[st
     return sorted(found.items())
 
 
-def _rows(type_: ComplexType, before: tuple[str, ...] = ()) -> Iterator[Row]:
+def _rows(type_: ComplexType, limits: Limits, before: tuple[str, ...] = ()) -> Iterator[Row]:
     for field in type_.fields:
         nested = isinstance(field.type, ComplexType)
         yield Row(
             path=Markup("/<wbr>").join((*before, field.name)),
             often=_often(field),
             type=field.type.name,
-            limits="" if isinstance(field.type, ComplexType) else field.type.documentation,
+            limits="" if isinstance(field.type, ComplexType) else limits.words(field.type),
             documentation=field.documentation,
         )
         if nested and isinstance(field.type, ComplexType):
-            yield from _rows(field.type, (*before, field.name))
+            yield from _rows(field.type, limits, (*before, field.name))
 
 
 def _often(field: Field) -> str:

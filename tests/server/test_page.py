@@ -49,6 +49,23 @@ def test_the_page_has_every_operation_every_field_and_every_fault(contract: Cont
     assert "connect-src 'none'" in dict(page.fields)["content-security-policy"]
 
 
+def test_every_bound_and_every_value_of_the_schema_can_be_read(contract: Contract) -> None:
+    page = contract_page(contract, CATALOGUE, address="https://x.example/v1/x", send=False)
+    cells: dict[str, str] = {}
+    for cell in html.fromstring(page.data).iterfind(".//td[@class='type']"):
+        name, _, limits = " ".join(cell.text_content().split()).partition(" ")
+        cells[name] = limits
+    used = 0
+    for node in contract.schemas[contract.namespace].iterfind("{*}simpleType"):
+        said = cells.get(str(node.get("name")))
+        for facet in node.iterfind("{*}restriction/*") if said is not None else ():
+            if etree.QName(facet).localname in {"enumeration", "maxLength", "maxInclusive"}:
+                assert str(facet.get("value")) in str(said)
+                used += 1
+    assert used >= 5
+    assert all(limits.count(".") >= 1 for limits in cells.values() if limits), "whole sentences"
+
+
 def test_whatever_the_contract_says_is_text_on_the_page(contract: Contract) -> None:
     page = contract_page(contract, CATALOGUE, address='https://x.example/"><script>alert(1)</script>', send=False)
     assert b"<script>alert" not in page.data
