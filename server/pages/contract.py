@@ -20,6 +20,8 @@ from soap.names import WSDL
 from soap.schema import ComplexType, Field
 
 Fields = tuple[tuple[str, str], ...]
+_IDENTIFIED = frozenset({"Sales", "Admin"})
+"""Services that want an API key; a ticket identifies who calls the others."""
 _QUOTED = re.compile(r"`([^`]+)`")
 
 
@@ -44,7 +46,7 @@ class Page:
 
 def contract_page(contract: Contract, faults: Mapping[str, FaultKind], *, address: str, send: bool) -> Page:
     """Give the page; `send` lets it send messages to its own server."""
-    identified = contract.name != "Depot"
+    identified = contract.name in _IDENTIFIED
     samples, limits = Samples(contract), Limits(contract)
     told = {
         str(node.get("name")): (node.findtext(f"{{{WSDL}}}documentation") or "").strip()

@@ -46,6 +46,7 @@ def test_the_page_has_every_operation_every_field_and_every_fault(contract: Cont
         assert code in text
         assert " ".join(kind.mend.replace("`", "").split()) in text
     assert len(tree.findall(".//script")) == 1, "for copying alone"
+    assert (b"OPENDEPOT_API_KEY" in page.data) is (contract.name in {"Sales", "Admin"}), "others go by the ticket"
     assert "connect-src 'none'" in dict(page.fields)["content-security-policy"]
 
 
