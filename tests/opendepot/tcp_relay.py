@@ -11,12 +11,14 @@ class Relay:
     def __init__(self, target: tuple[str, int] | None = None) -> None:
         self.target, self.connections, self.open, self.most = target, 0, 0, 0
         self.asked: list[str] = []
+        self._writers: set[asyncio.StreamWriter] = set()
         self.url = ""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         self.open += 1
         self.most = max(self.most, self.open)
+        self._writers.add(writer)
         try:
             target, first = self.target, b""
             if target is None:
@@ -34,6 +36,12 @@ class Relay:
             await asyncio.gather(_pumped(reader, there, _same), _pumped(there_reader, writer, self.answered))
         finally:
             self.open -= 1
+            self._writers.discard(writer)
+            writer.close()
+
+    def cut(self) -> None:
+        """Close all connections, as a server does with those that were idle for too long."""
+        for writer in self._writers:
             writer.close()
 
     async def answered(self, data: bytes) -> bytes:

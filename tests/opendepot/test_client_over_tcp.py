@@ -73,6 +73,20 @@ async def test_calls_share_connections_and_no_more_are_open_than_was_allowed(wor
         assert (relay.connections, relay.most) == (2, 2)
 
 
+async def test_a_connection_that_was_closed_meanwhile_is_made_anew(world: World) -> None:
+    async with (
+        relaying(Relay(place_of(world.up.url))) as relay,
+        world.shop(relay.url, sleep=no_pause) as shop,
+    ):
+        for turn in range(10):
+            assert len(await shop.list_items()) == 2
+            relay.cut()
+            # Now and then the client has seen it before it sends, now and then not.
+            for _ in range(turn % 4):
+                await asyncio.sleep(0)
+        assert relay.connections >= 10
+
+
 async def test_plain_http_goes_through_a_proxy_by_the_whole_url(world: World) -> None:
     host, port = place_of(world.up.url)
     async with relaying(Relay()) as proxy:
