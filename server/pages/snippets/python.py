@@ -1,17 +1,17 @@
 """A call by zeep, a SOAP library for Python."""
 
 import json
-from collections.abc import Mapping
 
-from server.pages.samples import Value
+from server.pages.samples import Simple
 from server.pages.snippets.call import KEY_VARIABLE, Call
+from server.pages.snippets.literals import Literals
 
 
 def python(call: Call) -> str:
     """Give the program."""
     system = "import os\n" if call.identified else ""
     key = f'session.headers["Authorization"] = f"Bearer {{os.environ[\'{KEY_VARIABLE}\']}}"\n'
-    given = f"**{_literal(call.values, '    ')}" if call.values else ""
+    given = f"**{_LITERALS.write(call.values, '    ')}" if call.values else ""
     return (
         f"{system}import requests\nfrom lxml import etree\nfrom zeep import Client\nfrom zeep.exceptions import Fault\n"
         "from zeep.transports import Transport\n\n"
@@ -22,12 +22,8 @@ def python(call: Call) -> str:
     )
 
 
-def _literal(value: Value | Mapping[str, Value], indent: str) -> str:
-    deeper = indent + "    "
-    if isinstance(value, Mapping):
-        inner = "".join(f'{deeper}"{name}": {_literal(one, deeper)},\n' for name, one in value.items())
-        return f"{{\n{inner}{indent}}}"
-    if isinstance(value, list):
-        inner = "".join(f"{deeper}{_literal(one, deeper)},\n" for one in value)
-        return f"[\n{inner}{indent}]"
+def _single(value: Simple) -> str:
     return json.dumps(value) if isinstance(value, str) else repr(value)
+
+
+_LITERALS = Literals(brackets=("{", "}"), name=lambda name: f'"{name}": ', single=_single)

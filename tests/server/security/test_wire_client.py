@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 from filtered import put_policy
-from openssl_made import Pair, self_signed
+from openssl_made import Pair
 from tcp_relay import Relay, place_of, relaying
 from test_wire_certificates import register as register_tls
 from test_wire_message_security import register, username
-from wire import Server, Start
+from wire import Server
 
 from opendepot import ApiKey, Basic, SalesClient, ServiceUnreachable, Signature, UsernameToken, faults, tls_context
 from opendepot.credentials import Credential
@@ -26,27 +26,6 @@ pytestmark = pytest.mark.slow
 ORDER = sales.CreateOrderRequest(
     transaction_id="t-client", order_line=(sales.OrderLine(item_number="EDITOR", quantity=1),)
 )
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pair]:
-    folder = tmp_path_factory.mktemp("clients")
-    return {
-        "server": self_signed(folder, "server", alt="DNS:localhost,IP:127.0.0.1"),
-        "shop": self_signed(folder, "shop"),
-        "foreign": self_signed(folder, "foreign"),
-    }
-
-
-@pytest.fixture
-async def secure(start: Start, made: dict[str, Pair]) -> Server:
-    pair = made["server"]
-    return await start(
-        tls_certificate_file=pair.certificate,
-        tls_key_file=pair.key,
-        tls_ask_client_certificate=True,
-        message_seconds=60,
-    )
 
 
 async def asked(server: Server, credential: Credential | None, **options: Any) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from filtered import put_policy
 from lxml import etree
-from openssl_made import Pair, self_signed
+from openssl_made import Pair
 from test_wire_certificates import register as register_tls
 from test_wire_message_security import by_xmlsec1, register, template, username
 from wire import Server, Start, envelope, order
@@ -23,22 +23,6 @@ pytestmark = pytest.mark.slow
 LIST = '<ListItems xmlns="urn:opendepot:sales:1"/>'
 BOTH = pytest.mark.parametrize("version", list(Version))
 PROFILE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-token-profile-1.0"
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pair]:
-    folder = tmp_path_factory.mktemp("curl")
-    return {
-        "server": self_signed(folder, "server", alt="DNS:localhost,IP:127.0.0.1"),
-        "shop": self_signed(folder, "shop"),
-        "foreign": self_signed(folder, "foreign"),
-    }
-
-
-@pytest.fixture
-async def secure(start: Start, made: dict[str, Pair]) -> Server:
-    pair = made["server"]
-    return await start(tls_certificate_file=pair.certificate, tls_key_file=pair.key, tls_ask_client_certificate=True)
 
 
 class Curl:
