@@ -46,7 +46,8 @@ textarea, input { width: 100%; min-height: 2.75rem; color: inherit; background: 
   border: 1px solid var(--line); border-radius: 6px; padding: .5rem; } textarea { min-height: 14rem; }
 button.copy { margin: .25rem 0; color: var(--mark); background: none; border: 1px solid var(--line); }
 @media (min-width: 40.01rem) {
-  tbody th code { overflow-wrap: normal; } .once { white-space: nowrap; } .type { min-width: 14rem; }
+  tbody th { min-width: 10rem; } tbody th code { overflow-wrap: normal; }
+  .once { white-space: nowrap; } .type { min-width: 14rem; }
   .meaning { min-width: 14rem; }
 }
 @media (max-width: 40rem) {
