@@ -8,7 +8,7 @@ import asyncio
 import random
 import ssl
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.headerregistry import Address
 from typing import Any
 
@@ -83,7 +83,8 @@ async def main(database: str, port: str, authorities: str, owner: str, *words: s
         storage=storage,
         vault=vault,
         channel=channel,
-        backoff=Backoff(attempts=1000, random=random.Random(1).random),
+        # Each kill counts as a try, so that the wait would soon be hours.
+        backoff=Backoff(attempts=1000, random=random.Random(1).random, most=timedelta(seconds=10)),
         clock=now,
         owner=owner,
         events=events,
