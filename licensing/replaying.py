@@ -14,7 +14,7 @@ from licensing.transfers.carrying import Carrier
 from licensing.transfers.chain import Wanted, quantities, states_from_confirmed
 from licensing.transfers.journal import LOST, REJOINED, STEP, Record
 from licensing.transfers.losing import plan_loss
-from licensing.transfers.planning import Plan
+from licensing.transfers.planning import Plan, settled
 from licensing.transfers.rejoining import newer_options
 from storage.commands import FindContainer, LoadTransfer, StoreSigned, TransferView
 from storage.records import ContainerRow, Counter, Mark, StepRow
@@ -177,6 +177,9 @@ def _extended(container: ContainerRow, record: Record, *, reset: bool) -> Contai
         # Only an accepted copy, or the removal from a lost container, brings a reset to such a container.
         mark = Mark.HEALING if row.mark is Mark.MARKED else Mark.LOST
         row = replace(row, mark=mark, healing_export=seen.export, healing_nonce=seen.nonce)
+    if row.mark is Mark.LOST and parse_state(row.end_state):
+        # A lost container is sent its removal and nothing else: one that was sent a licence again had confirmed that.
+        row = replace(settled(row), confirmed=container.end, confirmed_state=container.end_state)
     return row
 
 

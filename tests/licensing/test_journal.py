@@ -75,6 +75,26 @@ async def test_a_replay_brings_back_returns_losses_and_rejoinings(journaled: Wor
     assert await world.confirm(second.context(FIRM)) == "Confirmed"
 
 
+async def test_what_a_lost_container_was_given_after_it_was_found_is_counted_after_a_replay(journaled: World) -> None:
+    world = journaled
+    order, first, second = await world.order(2), world.container("c1"), world.container("c2")
+    await world.collected(order, first, (0, 1))
+    await world.losses().declare_lost(first.serial, FIRM, reason="r", actor="cli")
+    backup = saved(world)
+    removal = (await world.ask(order, first.context(FIRM))).update or b""
+    assert await world.confirm(first.import_update(removal).receipt) == "Confirmed", "found, and not lost any more"
+    await world.collected(order, first, (0, 2))
+    await put_back(world, backup)
+    await replayed(world)
+    assert world.sql("SELECT mark FROM containers") == [("ok",)]
+    assert world.sql(SUMS) == [(2, 2, 0)]
+    with pytest.raises(NothingFree):
+        await world.ask(order, second.context(FIRM))
+    assert await world.confirm(first.context(FIRM)) == "Confirmed"
+    assert (await world.ask(order, first.context(FIRM))).state == "NothingNew"
+    assert (held(first), world.sql(SUMS)) == (2, [(2, 2, 2)])
+
+
 async def test_a_replay_stores_the_bytes_that_were_sent_for_a_step_that_the_backup_has_unsigned(
     journaled: World,
 ) -> None:
