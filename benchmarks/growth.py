@@ -251,6 +251,7 @@ Fill = Callable[[int], Any]
 
 @contextmanager
 def _filling_sqlite() -> Iterator[Fill]:
+    CACHE.mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="growth-", dir=CACHE))
 
     async def fill(held: int) -> Filled:

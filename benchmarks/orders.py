@@ -117,6 +117,7 @@ def _ratio(runs: Sequence[Run], ours: Way, other: Way, measure: Callable[[Run], 
 
 def _measured(way: Way, options: Options, *, number: int, postgres: Any) -> Run:
     port = free_port()
+    CACHE.mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="orders-", dir=CACHE))
     arguments = ["--folder", str(folder / "depot"), "--way", way.way]
     database = postgres.new_database() if way.database == "postgresql" else None
