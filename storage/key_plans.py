@@ -81,6 +81,7 @@ def _activate(command: ActivateKey) -> Plan[bool]:
         "kind": command.kind.value,
         "at": rows.from_time(command.at),
     }
+    yield from written("hold_keys", {})
     yield from written("supersede_key", here)
     return (yield from _changed("activate_key", here, command.audit))
 

@@ -3,6 +3,10 @@ INSERT INTO key_states (key_id, kind, state, is_first, made_at, active_at)
 VALUES (:key_id, :kind, :state, :is_first, :made_at, :active_at)
 ON CONFLICT (key_id) DO NOTHING;
 
+-- name: hold_keys
+-- Whoever changes which key is in use holds the one row of the server: what follows sees what others have done.
+UPDATE server SET key_fingerprint = key_fingerprint;
+
 -- name: supersede_key
 UPDATE key_states SET state = 'opens'
 WHERE

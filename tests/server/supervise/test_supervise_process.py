@@ -252,7 +252,7 @@ async def test_a_reload_takes_up_settings_and_the_number_of_workers(depot: Depot
     await until(lambda: not before & server.members(), "the old workers have ended")
     for _ in range(6):
         assert "https://licences.example.com/v1/sales" in (await server.fetched("/v1/sales?wsdl"))[1]
-    assert len((await checks(server))[1]["checks"]) == 9
+    assert len((await checks(server))[1]["checks"]) == 12
     assert await server.ordered("after") == 200
 
     configure(depot, "workers = 1", 'log_format = "text"', "admin_port = 1")
