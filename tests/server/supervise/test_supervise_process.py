@@ -260,7 +260,7 @@ async def test_a_reload_takes_up_settings_and_the_number_of_workers(depot: Depot
     assert server.events("reload_needs_restart")[0]["settings"] == ["log_format"], "what the command line says, stays"
     await until(lambda: len(server.members()) == 1, "one worker is left")
     assert f"{server.url}/v1/sales" in (await server.fetched("/v1/sales?wsdl"))[1]
-    assert len((await checks(server))[1]["checks"]) == 3
+    assert len((await checks(server))[1]["checks"]) == 4
     assert await server.ordered("after-all") == 200
     server.tell(signal.SIGTERM)
     assert await server.ended() == 0
