@@ -111,7 +111,7 @@ def read_to_end(connection: socket.socket) -> bytes:
         while data := connection.recv(65536):
             received += data
     except ConnectionResetError:
-        pass
+        pass  # what it said before is what counts
     return received
 
 
@@ -141,7 +141,7 @@ def attacked(folder: Path) -> Iterator[Attacked]:
             try:
                 outside.accept()
             except BlockingIOError:
-                pass
+                pass  # nobody waits there: nothing has connected
             else:
                 raise AssertionError("the server has connected to where an attack pointed")
         finally:
