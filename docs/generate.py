@@ -1,6 +1,7 @@
 """Writes the reference pages that are made of declarations: `make generate`. A test compares them with the files."""
 
 import importlib
+import json
 import sys
 import textwrap
 import tomllib
@@ -30,21 +31,22 @@ def settings_page() -> str:
     lines = [
         "# Settings",
         "",
-        "Made from `server/settings.py` by `make generate`.",
+        "Made from `server/settings/` by `make generate`.",
         "",
         "A value comes from the first of: the command line (where a verb has the option), the environment",
         "(`OPENDEPOT_` and the name in capitals), the TOML file, the default. Secrets are given as files.",
         "Relative paths in the TOML file start at its folder.",
-        "",
-        "| setting | default | meaning |",
-        "|---|---|---|",
     ]
-    for name, field in sorted(Settings.model_fields.items()):
-        default = field.default.value if hasattr(field.default, "value") else field.default
-        if isinstance(default, tuple):
-            default = tuple(getattr(value, "value", value) for value in default)
-        lines.append(f"| `{name}` | {'' if default is None else f'`{default}`'} | {field.description} |")
+    for group in Settings.__bases__:
+        lines += ["", f"## {(group.__doc__ or '').rstrip('.')}", "", "| setting | default | meaning |", "|---|---|---|"]
+        lines += [_setting(name) for name in Settings.model_fields if name in group.__annotations__]
     return "\n".join(lines) + "\n"
+
+
+def _setting(name: str) -> str:
+    field = Settings.model_fields[name]
+    default = "" if field.default is None else f"`{json.dumps(field.default, default=str)}`"
+    return f"| `{name}` | {default} | {field.description} |"
 
 
 def fault_codes_page() -> str:
@@ -161,7 +163,7 @@ def limits_page() -> str:
     lines = [
         "# Limits",
         "",
-        "Made from `docs/limits.toml`, `server/settings.py` and `server/faults.py` by `make generate`.",
+        "Made from `docs/limits.toml`, `server/settings/` and `server/faults.py` by `make generate`.",
         "",
         "What a caller may take, and what comes back beyond it. The tests show each limit at its edge and one past it.",
         "What an attack may cost is a limit as well: a refusal takes at most 50 ms of the processor and 16 MiB of",
