@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import access, attack, depot, engine, growth, orders, ozomm, slow, stages, stream, workers
+from benchmarks import access, attack, cycle, depot, engine, growth, orders, ozomm, slow, stages, stream, workers
 from benchmarks.report import Options, Record, Refused, print_record
 
 WIDTH = 160
@@ -16,6 +16,7 @@ WIDTH = 160
 BENCHMARKS: Mapping[str, Callable[[Options], Record]] = {
     "access": access.run,
     "attack": attack.run,
+    "cycle": cycle.run,
     "depot": depot.run,
     "engine": engine.run,
     "growth": growth.run,

@@ -1,12 +1,13 @@
 """What the benchmark `depot` runs in processes of their own: `python -m benchmarks.collecting load|raw`.
 
-load   sends requests from a file, each once, and measures how long the answers take
+load   sends requests from a file, each once, and measures how long the answers take; keeps them where it is told to
 raw    verifies and signs by P-256 and commits, as little as any collection must do
 """
 
 import argparse
 import asyncio
 import json
+import math
 import re
 import sqlite3
 import struct
@@ -43,26 +44,56 @@ def read_requests(path: Path) -> Iterator[bytes]:
         place += length
 
 
-async def send(requests: Sequence[bytes], *, port: int, connections: int, holding: bytes = b"Done") -> dict[str, float]:
-    """Send each request once; gives how many answers were good and held some bytes, and the seconds that it took."""
-    waiting = iter(requests)
+async def send(
+    requests: Sequence[bytes],
+    *,
+    port: int,
+    connections: int,
+    holding: bytes = b"Done",
+    answers: dict[int, bytes] | None = None,
+) -> dict[str, float]:
+    """Send each request once, each connection one after the other.
+
+    Gives how many answers were good and held some bytes, the seconds that all took, the median and the slowest
+    hundredth of the times of one in milliseconds, and the processor time of this process meanwhile, in seconds. The
+    bodies of the answers go into `answers`, by the places of their requests.
+    """
+    waiting = iter(enumerate(requests))
     done = 0
+    times: list[float] = []
 
     async def client() -> None:
         nonlocal done
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        for request in waiting:
+        for place, request in waiting:
+            sent = time.monotonic()
             writer.write(request)
             head = await reader.readuntil(b"\r\n\r\n")
             length = _CONTENT_LENGTH.search(head)
             body = await reader.readexactly(int(length[1]) if length else 0)
+            times.append(time.monotonic() - sent)
             done += head.startswith(b"HTTP/1.1 200") and holding in body
+            if answers is not None:
+                answers[place] = body
         writer.close()
         await writer.wait_closed()
 
-    begun = time.monotonic()
+    begun, used = time.monotonic(), time.process_time()
     await asyncio.gather(*(client() for _ in range(connections)))
-    return {"answered": done, "seconds": time.monotonic() - begun}
+    seconds, cpu_seconds = time.monotonic() - begun, time.process_time() - used
+    times.sort()
+    return {
+        "answered": done,
+        "seconds": seconds,
+        "cpu_seconds": cpu_seconds,
+        "p50_ms": _quantile(times, 0.5) * 1000,
+        "p99_ms": _quantile(times, 0.99) * 1000,
+    }
+
+
+def _quantile(ordered: Sequence[float], share: float) -> float:
+    """Give the least of the values that at least this share of them does not exceed; 0 where there are none."""
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else 0.0
 
 
 def raw(*, seconds: float, together: int, folder: Path) -> dict[str, float]:
@@ -98,13 +129,24 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--holding", default="Done", help="what a good answer holds")
+    parser.add_argument("--answers", type=Path, help="where the bodies of the answers go, in the order of the requests")
     options = parser.parse_args()
     if options.what == "raw":
         found = raw(seconds=options.seconds, together=options.connections, folder=options.folder)
     else:
         requests = list(read_requests(options.file))
-        sending = send(requests, port=options.port, connections=options.connections, holding=options.holding.encode())
-        found = asyncio.run(sending)
+        answers: dict[int, bytes] = {}
+        found = asyncio.run(
+            send(
+                requests,
+                port=options.port,
+                connections=options.connections,
+                holding=options.holding.encode(),
+                answers=None if options.answers is None else answers,
+            )
+        )
+        if options.answers is not None:
+            write_requests(options.answers, [answers[place] for place in sorted(answers)])
     print(json.dumps(found))
 
 
