@@ -3,7 +3,7 @@
 The server is `opendepot serve` with its default settings, on its core and on a new database; the clients are on the
 other. The stages are phases: all customers order, then all collect, then all confirm, so that the server's processor
 time is known for each stage. Before what is measured, all customers go through a cycle that is not: the server is warm,
-and each container holds a licence already.
+and each container holds a licence already. PostgreSQL then takes its statistics, as it does by itself within a minute.
 """
 
 import asyncio
@@ -87,7 +87,10 @@ def _rounds(options: Options, databases: Sequence[str], postgres: Any) -> list[R
 
 
 def record_of(runs: Sequence[Run], options: Options, *, versions: Mapping[str, str]) -> Record:
-    """Give the record. Raises Refused when others had the server's core, unless tolerated, or clients were the limit."""
+    """Give the record.
+
+    Raises Refused when the clients were the limit, or others had the server's core and that is not tolerated.
+    """
     limited = [f"{one.database} {one.stage}, round {one.round}" for one in runs if one.load_busy > LOAD_LIMIT]
     if limited:
         raise Refused(f"the clients were the limit ({'; '.join(limited)}); take fewer --connections")
@@ -158,12 +161,12 @@ def _measured(database: str, options: Options, *, number: int, postgres: Any) ->
     CACHE.mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="cycle-", dir=CACHE))
     name = postgres.new_database() if database == "postgres" else None
-    address = {} if name is None else {"OPENDEPOT_DATABASE": postgres.address(name)}
+    address = {} if name is None else {"database": postgres.address(name)}
     count = CYCLES_A_SECOND * options.seconds
     try:
         initialise(folder / "depot")
         config = folder / "depot" / CONFIG
-        api_key = asyncio.run(_prepared(load_settings(config, **_overrides(address))))
+        api_key = asyncio.run(_prepared(load_settings(config, **address)))
         port = free_port()
         words = ("serve", "--config", str(config), "--port", str(port), "--admin-port", "0")
         with (
@@ -173,13 +176,15 @@ def _measured(database: str, options: Options, *, number: int, postgres: Any) ->
                 port=port,
                 core=SERVER_CORE,
                 directory=ROOT,
-                environment=address,
+                environment={f"OPENDEPOT_{setting.upper()}": value for setting, value in address.items()},
             ) as pid,
         ):
             trust = (folder / "depot" / VENDOR_CERTIFICATE).read_bytes()
             customers = Customers.made(Path(containers), count, api_key=api_key, trust_pem=trust)
             cycle = _Cycle(customers=customers, folder=folder, port=port, pid=pid, options=options, postgres=postgres)
             cycle.through(database, number=number)
+            if name is not None:
+                postgres.run("ANALYZE", database=name)
             found = cycle.through(database, number=number)
             if customers.held() != 2 * count:
                 raise Refused(f"{customers.held()} licences are in the containers of {2 * count} cycles")
@@ -187,10 +192,6 @@ def _measured(database: str, options: Options, *, number: int, postgres: Any) ->
     finally:
         shutil.rmtree(folder)
     return found
-
-
-def _overrides(address: Mapping[str, str]) -> dict[str, Any]:
-    return {"database": url for url in address.values()}
 
 
 async def _prepared(settings: Settings) -> str:
@@ -227,7 +228,10 @@ class _Cycle:
         return found
 
     def _stage(self, stage: str, requests: Sequence[bytes]) -> tuple[dict[str, float], list[bytes]]:
-        """Send the requests of a stage; give what was measured and the answers. Raises Refused when one was not good."""
+        """Send the requests of a stage, and give what was measured and the answers.
+
+        Raises Refused when an answer was not good.
+        """
         file, kept = self.folder / "requests", self.folder / "answers"
         write_requests(file, requests)
         words = ("--file", str(file), "--answers", str(kept), "--holding", HOLDING[stage])

@@ -67,8 +67,7 @@ class Customers:
         """Take up the update file of each answer and give a request with the receipt for it."""
         updates = [self._read(self._depot, "GetLicenseUpdate", answer).result.update for answer in collections]
         receipts = [
-            container.import_update(update).receipt
-            for container, update in zip(self._containers, updates, strict=True)
+            container.import_update(update).receipt for container, update in zip(self._containers, updates, strict=True)
         ]
         return [
             _post(

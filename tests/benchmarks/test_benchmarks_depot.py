@@ -53,6 +53,8 @@ def test_the_bare_work_is_done_in_whole_commits(tmp_path: Path) -> None:
 def test_only_update_files_are_counted_as_answers() -> None:
     answers = [b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nDone", b"HTTP/1.1 500 No\r\ncontent-length: 4\r\n\r\nDone"]
 
+    kept: dict[int, bytes] = {}
+
     async def sent() -> dict[str, float]:
         async def answering(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             for answer in answers:
@@ -62,6 +64,9 @@ def test_only_update_files_are_counted_as_answers() -> None:
             writer.close()
 
         async with await asyncio.start_server(answering, "127.0.0.1", 0) as server:
-            return await send([b"a", b"b"], port=server.sockets[0].getsockname()[1], connections=1)
+            return await send([b"a", b"b"], port=server.sockets[0].getsockname()[1], connections=1, answers=kept)
 
-    assert asyncio.run(sent())["answered"] == 1
+    found = asyncio.run(sent())
+    assert found["answered"] == 1
+    assert kept == {0: b"Done", 1: b"Done"}
+    assert 0 < found["p50_ms"] <= found["p99_ms"] <= found["seconds"] * 1000
