@@ -1,7 +1,7 @@
 """What an operator sees: canonical events, metrics, health. A leaf, with no global state.
 
 events   one structured event per exchange, and the events of the process
-metrics  Prometheus metrics with closed label sets
+metrics  Prometheus metrics with closed label sets; subjects.py has them by subject
 health   named readiness checks
 """
 
