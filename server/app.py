@@ -15,7 +15,7 @@ from containers import FirmSecurityBox
 from ipfilters import Endpoint, TrustedProxies
 from observe import EventLog, Health, Metrics
 from server.core import Clock, Core, Random, utc_now
-from server.dispatch import Dispatcher
+from server.dispatch import Dispatcher, Service
 from server.downloads import DOWNLOAD_PATH, Downloads
 from server.errors import SettingsError
 from server.filters.keeper import FilterKeeper
@@ -70,7 +70,7 @@ def build_application(
     """Compile the contracts and put everything together. Raises ContractError when it does not fit."""
     events = EventLog(log, format=settings.log_format, clock=clock)
     metrics = Metrics(version=version("opendepot"))
-    core.depot.alarms.listen(lambda name, fields: _told(name, fields, events, metrics))
+    _watch(core, events, metrics)
     filters = FilterKeeper(
         core.storage, files=settings.filter_files, clock=clock, monotonic=monotonic, events=events, metrics=metrics
     )
@@ -92,33 +92,33 @@ def build_application(
         storage=core.storage,
         signer=_answer_signer(settings, clock),
     )
-    _watch_keys(core, events, metrics)
-    metrics.catalogue_age.set_function(lambda: core.storage.age_seconds)
-    core.storage.on_blind = lambda: events.warning("catalogue_blind", age_seconds=round(core.storage.age_seconds, 1))
-    core.storage.on_seeing = lambda: events.info("catalogue_seen")
-    administered = service_of(ADMINISTERED, settings, admin_url)
-    services = tuple(
-        service_of(published, settings, public_url)
-        for published in PUBLISHED
-        if posixpath.basename(published.path) in settings.services
-    )
-    pages = {
-        DOWNLOAD_PATH: Downloads(core.links, gates, events=events),
-        **_pages(settings, core, events, metrics),
-    }
+    pages = {DOWNLOAD_PATH: Downloads(core.links, gates, events=events), **_pages(settings, core, events, metrics)}
+    administered = (service_of(ADMINISTERED, settings, admin_url),)
     return Application(
-        soap=SoapApplication(services, dispatcher, events=events, metrics=metrics, pages=pages),
+        soap=SoapApplication(_served(settings, public_url), dispatcher, events=events, metrics=metrics, pages=pages),
+        admin_soap=SoapApplication(administered, dispatcher, events=events, metrics=metrics),
         filters=filters,
         guesses=guesses,
-        admin_soap=SoapApplication((administered,), dispatcher, events=events, metrics=metrics),
-        health=Health(
-            {"storage": core.storage.ready, "keys": core.keys.ready, "firm_security_box": _signing(core.box)},
-            seconds=READINESS_SECONDS,
-        ),
+        health=_health(core),
         metrics=metrics,
         events=events,
         stop_waiting=core.watcher.close,
         extensions=extensions,
+    )
+
+
+def _served(settings: Settings, public_url: str) -> tuple[Service, ...]:
+    return tuple(
+        service_of(published, settings, public_url)
+        for published in PUBLISHED
+        if posixpath.basename(published.path) in settings.services
+    )
+
+
+def _health(core: Core) -> Health:
+    return Health(
+        {"storage": core.storage.ready, "keys": core.keys.ready, "firm_security_box": _signing(core.box)},
+        seconds=READINESS_SECONDS,
     )
 
 
@@ -215,6 +215,20 @@ def _answer_signer(settings: Settings, clock: Clock) -> AnswerSigner | None:
         )
     except (OSError, SigningKeyWrong) as error:
         raise SettingsError(f"signing_certificate_file, signing_key_file: {error}") from None
+
+
+def _watch(core: Core, events: EventLog, metrics: Metrics) -> None:
+    core.depot.alarms.listen(lambda name, fields: _told(name, fields, events, metrics))
+    _watch_keys(core, events, metrics)
+    _watch_catalogue(core, events, metrics)
+
+
+def _watch_catalogue(core: Core, events: EventLog, metrics: Metrics) -> None:
+    """Let it be seen for how long it has not been known whether shops and items have changed."""
+    storage = core.storage
+    metrics.catalogue_age.set_function(lambda: storage.age_seconds)
+    storage.on_blind = lambda: events.warning("catalogue_blind", age_seconds=round(storage.age_seconds, 1))
+    storage.on_seeing = lambda: events.info("catalogue_seen")
 
 
 def _watch_keys(core: Core, events: EventLog, metrics: Metrics) -> None:

@@ -131,8 +131,8 @@ async def opened_core(
         box, _ = open_box(settings.firm_security_box_file, vault.sealing_keys)
         storage.on_change = keys.refresh
         storage.start()
-        yield _core(
-            settings,
+        assembly = _Assembly(
+            settings=settings,
             storage=storage,
             vault=vault,
             keys=keys,
@@ -141,87 +141,115 @@ async def opened_core(
             clock=clock,
             random=random,
         )
+        yield assembly.core()
     finally:
         await storage.close()
 
 
-def _core(
-    settings: Settings,
-    *,
-    storage: RememberingStorage,
-    vault: Vault,
-    keys: KeyKeeper,
-    box: SoftwareBox,
-    owner: str,
-    clock: Clock,
-    random: Random,
-) -> Core:
-    announcer = None
-    if settings.webhook_url is not None:
-        announcer = Announcer(vault=vault, clock=clock, random=random, kinds=settings.webhook_events)
-    audit_key = SealingKey(lambda: vault.seed("audit"))
-    watcher = Watcher(storage, longest_seconds=min(LONGEST_WAIT, settings.exchange_seconds * 0.8))
-    carrier = Carrier(
-        storage=storage,
-        box=box,
-        trust=load_trust(box.root_certificate_pem),
-        clock=clock,
-        alarms=Alarms(),
-        journal=None if settings.journal is None else Journal(settings.journal),
-        changed=watcher.nudge,
-        announcer=announcer,
-        vault=vault,
-    )
-    selling = Sales(
-        storage=storage,
-        vault=vault,
-        clock=clock,
-        random=random,
-        collect_url=settings.collect_url,
-        announcer=announcer,
-        changed=watcher.nudge,
-    )
-    licences = Depot(carrier=carrier, vault=vault)
-    pushing = Pushing(carrier=carrier, depot=licences, watcher=watcher, monotonic=time.monotonic)
-    return Core(
-        storage=storage,
-        vault=vault,
-        catalogue=Catalogue(storage=storage, vault=vault, clock=clock, random=random),
-        credentials=Credentials(storage=storage, vault=vault, clock=clock, random=random),
-        sales=selling,
-        order_search=OrderSearch(storage=storage, vault=vault, sales=selling),
-        vendor_actions=VendorActions(
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Assembly:
+    """What all rules stand on, and how they are put together over it."""
+
+    settings: Settings
+    storage: RememberingStorage
+    vault: Vault
+    keys: KeyKeeper
+    box: SoftwareBox
+    owner: str
+    clock: Clock
+    random: Random
+
+    def core(self) -> Core:
+        storage, vault, clock, random = self.storage, self.vault, self.clock, self.random
+        announcer = self._announcer()
+        watcher = Watcher(storage, longest_seconds=min(LONGEST_WAIT, self.settings.exchange_seconds * 0.8))
+        carrier = self._carrier(watcher, announcer)
+        sales = self._sales(watcher, announcer)
+        depot = Depot(carrier=carrier, vault=vault)
+        pushing = Pushing(carrier=carrier, depot=depot, watcher=watcher, monotonic=time.monotonic)
+        audit_key = SealingKey(lambda: vault.seed("audit"))
+        return Core(
             storage=storage,
             vault=vault,
-            clock=clock,
-            random=random,
+            catalogue=Catalogue(storage=storage, vault=vault, clock=clock, random=random),
+            credentials=Credentials(storage=storage, vault=vault, clock=clock, random=random),
+            sales=sales,
+            order_search=OrderSearch(storage=storage, vault=vault, sales=sales),
+            vendor_actions=self._vendor_actions(watcher, announcer),
+            depot=depot,
+            losses=Losses(carrier=carrier, vault=vault, random=random),
+            pushing=pushing,
+            links=self._links(),
+            bulk=self._bulk(watcher, pushing, sales),
+            watcher=watcher,
+            replaying=Replaying(carrier=carrier),
+            tracer=Tracer(storage=storage, vault=vault, depot=depot),
+            addresses=AddressBook(storage=storage, vault=vault, clock=clock),
+            campaigns=Campaigns(storage=storage, clock=clock),
+            box=self.box,
+            audit_key=audit_key,
+            keys=self.keys,
+            sealer=Sealer(storage=storage, key=audit_key, clock=clock, random=random, owner=self.owner),
+            owner=self.owner,
+        )
+
+    def _announcer(self) -> Announcer | None:
+        if self.settings.webhook_url is None:
+            return None
+        kinds = self.settings.webhook_events
+        return Announcer(vault=self.vault, clock=self.clock, random=self.random, kinds=kinds)
+
+    def _carrier(self, watcher: Watcher, announcer: Announcer | None) -> Carrier:
+        return Carrier(
+            storage=self.storage,
+            box=self.box,
+            trust=load_trust(self.box.root_certificate_pem),
+            clock=self.clock,
+            alarms=Alarms(),
+            journal=None if self.settings.journal is None else Journal(self.settings.journal),
+            changed=watcher.nudge,
+            announcer=announcer,
+            vault=self.vault,
+        )
+
+    def _sales(self, watcher: Watcher, announcer: Announcer | None) -> Sales:
+        return Sales(
+            storage=self.storage,
+            vault=self.vault,
+            clock=self.clock,
+            random=self.random,
+            collect_url=self.settings.collect_url,
             announcer=announcer,
             changed=watcher.nudge,
-        ),
-        depot=licences,
-        losses=Losses(carrier=carrier, vault=vault, random=random),
-        pushing=pushing,
-        links=UpdateLinks(
-            storage=storage, vault=vault, clock=clock, random=random, lifetime=settings.update_link_lifetime
-        ),
-        bulk=Bulk(
-            storage=storage,
-            vault=vault,
+        )
+
+    def _vendor_actions(self, watcher: Watcher, announcer: Announcer | None) -> VendorActions:
+        return VendorActions(
+            storage=self.storage,
+            vault=self.vault,
+            clock=self.clock,
+            random=self.random,
+            announcer=announcer,
+            changed=watcher.nudge,
+        )
+
+    def _links(self) -> UpdateLinks:
+        return UpdateLinks(
+            storage=self.storage,
+            vault=self.vault,
+            clock=self.clock,
+            random=self.random,
+            lifetime=self.settings.update_link_lifetime,
+        )
+
+    def _bulk(self, watcher: Watcher, pushing: Pushing, sales: Sales) -> Bulk:
+        return Bulk(
+            storage=self.storage,
+            vault=self.vault,
             pushing=pushing,
-            customer_lookup=selling.customer_lookup,
+            customer_lookup=sales.customer_lookup,
             stops=lambda: watcher.closed,
-        ),
-        watcher=watcher,
-        replaying=Replaying(carrier=carrier),
-        tracer=Tracer(storage=storage, vault=vault, depot=licences),
-        addresses=AddressBook(storage=storage, vault=vault, clock=clock),
-        campaigns=Campaigns(storage=storage, clock=clock),
-        box=box,
-        audit_key=audit_key,
-        keys=keys,
-        sealer=Sealer(storage=storage, key=audit_key, clock=clock, random=random, owner=owner),
-        owner=owner,
-    )
+        )
 
 
 def _owner(random: Random) -> str:

@@ -23,6 +23,32 @@ from opendepot.bench.scenarios import NEEDS_CONTAINERS, NEEDS_TICKETS, Scenario,
 SAMPLE_SECONDS = 5.0
 SPARE = 1.1
 """How many times the tickets that are due are ordered ahead."""
+ScenarioOption = Annotated[
+    Scenario,
+    typer.Option(help="order; collect (tickets are ordered ahead); cycle: order, collect, confirm; extend."),
+]
+SoakOption = Annotated[
+    float | None, typer.Option(min=0.1, help="Offer the rate for so many minutes.", show_default=False)
+]
+ToKneeOption = Annotated[bool, typer.Option("--to-knee", help="Raise the rate until the server no longer keeps up.")]
+ItemOption = Annotated[
+    str | None,
+    typer.Option(help="The item to order; the first one of the shop where left out.", show_default=False),
+]
+KeyFileOption = Annotated[
+    Path | None,
+    typer.Option(envvar="OPENDEPOT_API_KEY_FILE", help="A file with the shop's API key.", show_default=False),
+]
+TrustOption = Annotated[
+    Path | None, typer.Option(help="The vendor's certificate (PEM), for containers to trust.", show_default=False)
+]
+MetricsOption = Annotated[
+    str | None, typer.Option(help="The server's /metrics, to watch memory and descriptors.", show_default=False)
+]
+JsonFileOption = Annotated[Path | None, typer.Option("--json", help="Write the figures here.", show_default=False)]
+HtmlFileOption = Annotated[
+    Path | None, typer.Option("--html", help="Write a page with plots here.", show_default=False)
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,41 +66,20 @@ class _Asked:
 def bench(
     url: Annotated[str, typer.Argument(metavar="URL", help="The server's public URL.")],
     *,
-    scenario: Annotated[
-        Scenario,
-        typer.Option(help="order; collect (tickets are ordered ahead); cycle: order, collect, confirm; extend."),
-    ] = Scenario.ORDER,
+    scenario: ScenarioOption = Scenario.ORDER,
     rate: Annotated[float, typer.Option(min=0.1, help="Operations due a second; where to begin with --to-knee.")] = 50,
     seconds: Annotated[float, typer.Option(min=1, help="How long each rate is offered.")] = 10,
-    soak: Annotated[
-        float | None, typer.Option(min=0.1, help="Offer the rate for so many minutes.", show_default=False)
-    ] = None,
+    soak: SoakOption = None,
     warm_up: Annotated[float, typer.Option(min=0, help="Seconds before that, which do not count.")] = 2,
-    to_knee: Annotated[
-        bool, typer.Option("--to-knee", help="Raise the rate until the server no longer keeps up.")
-    ] = False,
+    to_knee: ToKneeOption = False,
     most_p99: Annotated[float, typer.Option(min=0.001, help="Seconds: what 99 of 100 must not exceed to keep up.")] = 1,
     processes: Annotated[int, typer.Option(min=1, max=256, help="Processes that send.")] = 2,
-    item: Annotated[
-        str | None,
-        typer.Option(help="The item to order; the first one of the shop where left out.", show_default=False),
-    ] = None,
-    api_key_file: Annotated[
-        Path | None,
-        typer.Option(envvar="OPENDEPOT_API_KEY_FILE", help="A file with the shop's API key.", show_default=False),
-    ] = None,
-    trust: Annotated[
-        Path | None, typer.Option(help="The vendor's certificate (PEM), for containers to trust.", show_default=False)
-    ] = None,
-    metrics: Annotated[
-        str | None, typer.Option(help="The server's /metrics, to watch memory and descriptors.", show_default=False)
-    ] = None,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write the figures here.", show_default=False)
-    ] = None,
-    html_file: Annotated[
-        Path | None, typer.Option("--html", help="Write a page with plots here.", show_default=False)
-    ] = None,
+    item: ItemOption = None,
+    api_key_file: KeyFileOption = None,
+    trust: TrustOption = None,
+    metrics: MetricsOption = None,
+    json_file: JsonFileOption = None,
+    html_file: HtmlFileOption = None,
     compare: Annotated[Path | None, typer.Option(help="The --json of a run before.", show_default=False)] = None,
 ) -> None:
     """Offer a server operations at a rate, whatever it answers, and tell how long each took from when it was due.

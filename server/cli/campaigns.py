@@ -20,6 +20,21 @@ app = typer.Typer(no_args_is_help=True, help="Offers to customers: who is offere
 
 TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"]
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Its name.")]
+FileOption = Annotated[
+    Path | None, typer.Option(help="A TOML file with campaigns, instead of all else.", show_default=False)
+]
+DaysBeforeOption = Annotated[
+    int | None, typer.Option(help="Only in the last days before the licence expires.", show_default=False)
+]
+LanguageOption = Annotated[
+    list[str] | None, typer.Option(help="Only for customers with this language; may be repeated.")
+]
+StartsAtOption = Annotated[
+    datetime | None, typer.Option("--from", formats=TIMES, help="From when on, in UTC.", show_default=False)
+]
+EndsAtOption = Annotated[
+    datetime | None, typer.Option("--until", formats=TIMES, help="Until just before, in UTC.", show_default=False)
+]
 
 
 @app.command()
@@ -28,28 +43,18 @@ def add(
     name: Annotated[
         str | None, typer.Argument(metavar="NAME", help="Small letters, digits, hyphens.", show_default=False)
     ] = None,
-    file: Annotated[
-        Path | None, typer.Option(help="A TOML file with campaigns, instead of all else.", show_default=False)
-    ] = None,
+    file: FileOption = None,
     offer_item: Annotated[str | None, typer.Option(help="The item that is offered.", show_default=False)] = None,
     item: Annotated[list[str] | None, typer.Option(help="Only for licences of this item; may be repeated.")] = None,
     group: Annotated[list[str] | None, typer.Option(help="Only for customers of this group; may be repeated.")] = None,
-    days_before: Annotated[
-        int | None, typer.Option(help="Only in the last days before the licence expires.", show_default=False)
-    ] = None,
-    language: Annotated[
-        list[str] | None, typer.Option(help="Only for customers with this language; may be repeated.")
-    ] = None,
+    days_before: DaysBeforeOption = None,
+    language: LanguageOption = None,
     title: Annotated[str | None, typer.Option(help="The offer in a few words.", show_default=False)] = None,
     text: Annotated[str, typer.Option(help="The offer in a sentence.")] = "",
     url: Annotated[str | None, typer.Option(help="Where it leads.", show_default=False)] = None,
     text_language: Annotated[str, typer.Option(help="The language of these words.")] = "en",
-    starts_at: Annotated[
-        datetime | None, typer.Option("--from", formats=TIMES, help="From when on, in UTC.", show_default=False)
-    ] = None,
-    ends_at: Annotated[
-        datetime | None, typer.Option("--until", formats=TIMES, help="Until just before, in UTC.", show_default=False)
-    ] = None,
+    starts_at: StartsAtOption = None,
+    ends_at: EndsAtOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Add a campaign, or those of a file. One that exists is refused, and so are all that stand behind it."""

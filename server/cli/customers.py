@@ -10,6 +10,23 @@ from server.core import Core, utc_now
 from storage.erasure import ErasableOrder
 
 app = typer.Typer(no_args_is_help=True, help="Personal data of customers.")
+OrderNumberOption = Annotated[
+    str | None, typer.Option(help="Of the orders with this number; with --shop of that shop's.", show_default=False)
+]
+CustomerOption = Annotated[
+    bool,
+    typer.Option(
+        "--customer",
+        help="Of all orders of a customer. Name, company, e-mail address or number is asked for, or read from "
+        "standard input, so that it stands in no list of processes.",
+    ),
+]
+CompactOption = Annotated[
+    bool,
+    typer.Option(
+        "--compact", help="Then rewrite the database, so that nothing is left in its files. It is locked meanwhile."
+    ),
+]
 
 
 @app.callback()
@@ -21,24 +38,10 @@ def group() -> None:
 def erase(
     *,
     order_id: Annotated[str | None, typer.Option(help="Of the order with this id.", show_default=False)] = None,
-    order_number: Annotated[
-        str | None, typer.Option(help="Of the orders with this number; with --shop of that shop's.", show_default=False)
-    ] = None,
+    order_number: OrderNumberOption = None,
     shop: Annotated[str | None, typer.Option(help="The name of the shop.", show_default=False)] = None,
-    customer: Annotated[
-        bool,
-        typer.Option(
-            "--customer",
-            help="Of all orders of a customer. Name, company, e-mail address or number is asked for, or read from "
-            "standard input, so that it stands in no list of processes.",
-        ),
-    ] = False,
-    compact: Annotated[
-        bool,
-        typer.Option(
-            "--compact", help="Then rewrite the database, so that nothing is left in its files. It is locked meanwhile."
-        ),
-    ] = False,
+    customer: CustomerOption = False,
+    compact: CompactOption = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,

@@ -23,6 +23,34 @@ DataOption = Annotated[
         show_default=False,
     ),
 ]
+LicenseOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="name=value, once for each: activationTime, expirationTime (a date, or add:365d), usagePeriod, "
+        "maintenanceStart, maintenanceEnd, checkpoint (days), featureMap, unitCounter, text, customerInformation.",
+        show_default=False,
+    ),
+]
+ReturnsOption = Annotated[
+    int | None, typer.Option(help="How often a licence may be given back; left out: always.", show_default=False)
+]
+ReturnDaysOption = Annotated[
+    int | None,
+    typer.Option(help="Days after which it may be given back once more.", show_default=False),
+]
+RestoreDaysOption = Annotated[
+    int | None,
+    typer.Option(help="Days after which it is replaced without an approval once more.", show_default=False),
+]
+RuleOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="name=value, once for each: containerKinds (some of Dongle,CmAct,Universal), dedicated (yes: each for "
+        "one container, named when ordered), inseparable (yes: all of a ticket together), split (no: whole into "
+        "one container), ticketDays (days from the order in which it can be collected).",
+        show_default=False,
+    ),
+]
 
 app = typer.Typer(no_args_is_help=True, help="The vendor's articles.")
 
@@ -33,36 +61,13 @@ def add(
     *,
     firm_code: Annotated[int, typer.Option(help="The vendor's firm code.")],
     product_code: Annotated[int, typer.Option(help="The product code.")],
-    option: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="name=value, once for each: activationTime, expirationTime (a date, or add:365d), usagePeriod, "
-            "maintenanceStart, maintenanceEnd, checkpoint (days), featureMap, unitCounter, text, customerInformation.",
-            show_default=False,
-        ),
-    ] = None,
-    returns: Annotated[
-        int | None, typer.Option(help="How often a licence may be given back; left out: always.", show_default=False)
-    ] = None,
-    return_days: Annotated[
-        int | None,
-        typer.Option(help="Days after which it may be given back once more.", show_default=False),
-    ] = None,
+    option: LicenseOption = None,
+    returns: ReturnsOption = None,
+    return_days: ReturnDaysOption = None,
     restores: Annotated[int, typer.Option(help="How often a lost container is replaced without an approval.")] = 0,
-    restore_days: Annotated[
-        int | None,
-        typer.Option(help="Days after which it is replaced without an approval once more.", show_default=False),
-    ] = None,
+    restore_days: RestoreDaysOption = None,
     data: DataOption = None,
-    rule: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="name=value, once for each: containerKinds (some of Dongle,CmAct,Universal), dedicated (yes: each for "
-            "one container, named when ordered), inseparable (yes: all of a ticket together), split (no: whole into "
-            "one container), ticketDays (days from the order in which it can be collected).",
-            show_default=False,
-        ),
-    ] = None,
+    rule: RuleOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Add an article."""

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 import storage.changes
+import storage.transfer_plans
 from licensing.depot import Depot
 from licensing.replaying import Replaying
 from licensing.transfers import contact, judgement, planning
@@ -37,8 +38,9 @@ def below_base_while_healing(patch: pytest.MonkeyPatch) -> None:
 
 
 def without_the_sums(patch: pytest.MonkeyPatch) -> None:
-    placed = storage.changes._put_placements
-    patch.setattr(storage.changes, "_put_placements", lambda changed, **_: placed(changed, statement="set_placement"))
+    placed = storage.transfer_plans.put_placements
+    for plans in (storage.transfer_plans, storage.changes):
+        patch.setattr(plans, "put_placements", lambda changed, **_: placed(changed, statement="set_placement"))
     patch.setattr(planning, "_most", lambda use, _counted, _here: use.license.quantity)
 
 
@@ -56,7 +58,7 @@ def signed_anew(patch: pytest.MonkeyPatch) -> None:
         yield from ()
         return tuple(signed for _, signed in command.signed)
 
-    patch.setattr(storage.changes, "_store_signed", nothing_stored)
+    patch.setattr(storage.transfer_plans, "_store_signed", nothing_stored)
 
 
 def free_on_an_unproven_drop(patch: pytest.MonkeyPatch) -> None:
@@ -93,8 +95,8 @@ def the_last_signature_wins(patch: pytest.MonkeyPatch) -> None:
         stored = yield from storage_signed(command)
         return tuple(signed for _, signed in command.signed) if stored else stored
 
-    storage_signed = storage.changes._store_signed
-    patch.setattr(storage.changes, "_store_signed", stored)
+    storage_signed = storage.transfer_plans._store_signed
+    patch.setattr(storage.transfer_plans, "_store_signed", stored)
 
 
 BREAKS: dict[str, Break] = {
