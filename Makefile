@@ -1,5 +1,5 @@
 # make demo: see it work. make test: see it tested. Both set themselves up in .venv first.
-.PHONY: setup system-packages demo test covered lint types check long generate lock clean
+.PHONY: setup system-packages demo test covered lint types check long bench generate lock clean
 
 setup:
 	@scripts/setup
@@ -46,6 +46,11 @@ check: lint types
 # With --state DIR the kills go on where they stood; see docs/reference/durability.md.
 long: setup system-packages
 	.venv/bin/pytest -q -m "long or examples" --hypothesis-profile long -o timeout=1800 -s $(LONG_OPTIONS)
+
+# All benchmarks, one after the other; resumable. Table, plots and page stand in benchmarks/results afterwards.
+# make bench BENCH_OPTIONS="--only cycle,engine --without growth --rounds 3 --anew"
+bench: setup system-packages
+	.venv/bin/python -m benchmarks.everything $(BENCH_OPTIONS)
 
 clean:
 	rm -rf .venv .coverage* .hypothesis .mypy_cache .ruff_cache .pytest_cache
