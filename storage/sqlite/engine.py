@@ -7,7 +7,7 @@ import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from storage.commands import Command, Query
+from storage.commands import Command, PlaceOrder, Query
 from storage.errors import StorageClosed
 from storage.migrations import shipped_migrations
 from storage.outcomes import Answered, Failed, Outcome
@@ -15,6 +15,7 @@ from storage.reads import plan_query
 from storage.sqlite.changes import carry_out, check_write
 from storage.sqlite.connection import Link, Opener, typed_error
 from storage.sqlite.migrations import migrate
+from storage.sqlite.orders import Placing
 from storage.sqlite.running import run_plan
 from storage.sqlite.turns import Turn
 from storage.sqlite.writer import Change, Writer
@@ -74,6 +75,8 @@ class SqliteStorage:
 
     async def execute(self, command: Command) -> Any:
         """Carry out one command whole or not at all; the answer is durable when it arrives."""
+        if isinstance(command, PlaceOrder):
+            return await self._submit(Placing(command=command))
         return await self._submit(functools.partial(_carry_out, command))
 
     async def ready(self) -> None:
