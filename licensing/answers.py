@@ -21,7 +21,11 @@ class Answers:
 
     def request_hash(self, values: Mapping[str, Any]) -> bytes:
         """Give the keyed hash of a request's decoded values, in canonical form."""
-        return self._vault.index("request", _CANONICAL(values))
+        return self.text_hash(_CANONICAL(values))
+
+    def text_hash(self, canonical: str) -> bytes:
+        """Give the keyed hash of a request's decoded values, of their canonical form: JSON with sorted names."""
+        return self._vault.index("request", canonical)
 
     def stored(
         self,
@@ -30,16 +34,16 @@ class Answers:
         operation: str,
         transaction_id: str,
         request_hash: bytes,
-        answer: Mapping[str, Any],
+        answer: str,
         at: datetime,
     ) -> StoredAnswer:
-        """Give the row that remembers an answer."""
+        """Give the row that remembers an answer, which is a JSON object."""
         return StoredAnswer(
             shop_id=shop.shop_id,
             operation=operation,
             transaction_id=transaction_id,
             request_hash=request_hash,
-            answer_sealed=self._vault.seal("answer", json.dumps(answer).encode()),
+            answer_sealed=self._vault.seal("answer", answer.encode()),
             created_at=at,
         )
 

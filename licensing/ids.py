@@ -4,6 +4,10 @@ import threading
 from collections.abc import Callable
 from datetime import datetime
 
+_LAST_GROUP = (1 << 48) - 1
+_LAST_GROUP_AT = 24
+"""The last group of an id has 12 hexadecimal digits, behind four others and a hyphen each."""
+
 
 class Ids:
     """Makes ids from an injected clock and random source."""
@@ -18,14 +22,20 @@ class Ids:
         """Give the next id: 48 bits of milliseconds, then a random start that counts up within a millisecond."""
         return self.several(1)[0]
 
-    def several(self, count: int) -> list[str]:
-        """Give the next ids; clock and random source are asked once for all of them."""
-        milliseconds = int(self._clock().timestamp() * 1000) & ((1 << 48) - 1)
+    def several(self, count: int, *, at: datetime | None = None) -> list[str]:
+        """Give the next ids; random source and clock are asked once for all, the clock only where `at` does not say."""
+        moment = self._clock() if at is None else at
+        milliseconds = int(moment.timestamp() * 1000) & ((1 << 48) - 1)
         fresh = (milliseconds << 74) | (int.from_bytes(self._random(10)) & ((1 << 74) - 1))
         with self._lock:
             first = fresh if fresh > self._last else self._last + 1
             self._last = first + count - 1
-        return [_versioned(value) for value in range(first, first + count)]
+        end = (first & _LAST_GROUP) + count
+        if end > _LAST_GROUP:
+            return [_versioned(value) for value in range(first, first + count)]
+        # Nearly always they differ in the last group alone.
+        front = _versioned(first)[:_LAST_GROUP_AT]
+        return [f"{front}{value:012x}" for value in range(end - count, end)]
 
 
 def first_id_at(moment: datetime) -> str:

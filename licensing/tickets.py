@@ -35,22 +35,35 @@ def _check(values: list[int]) -> int:
     return total
 
 
-# Two symbols at a time take a third of the time: what a pair reads as, what it adds to the check, and what the check of
-# all before it becomes behind two more symbols.
+# Written two symbols at a time.
 _PAIRS = tuple(first + second for first in ALPHABET for second in ALPHABET)
-_PAIR_CHECKS = bytes(_check([first, second]) for first in range(32) for second in range(32))
-_TWICE = bytes(_times_generator(_times_generator(value)) for value in range(32))
 _PAIR_PLACES = tuple(range(5 * (SYMBOLS - 3), -1, -10))
+
+
+def _values(number: int) -> list[int]:
+    """Give the symbols of a ticket before its check, as values, of their 120 bits."""
+    return [(number >> place) & 31 for place in range(5 * (SYMBOLS - 2), -1, -5)]
+
+
+def _check_mask(check_bit: int) -> int:
+    """Give the bits of a ticket that a bit of the check depends on: it is their sum, since the check is linear."""
+    return sum(1 << bit for bit in range(5 * (SYMBOLS - 1)) if _check(_values(1 << bit)) >> check_bit & 1)
+
+
+_CHECK_4, _CHECK_3, _CHECK_2, _CHECK_1, _CHECK_0 = (_check_mask(bit) for bit in (4, 3, 2, 1, 0))
 
 
 def new_ticket(random: Callable[[int], bytes]) -> str:
     """Make a ticket, such as `7Q2MC-...`, from 15 random bytes."""
     number = int.from_bytes(random(15))
-    pairs = [(number >> place) & 1023 for place in _PAIR_PLACES]
-    check = 0
-    for pair in pairs:
-        check = _TWICE[check] ^ _PAIR_CHECKS[pair]
-    return _grouped("".join([_PAIRS[pair] for pair in pairs]) + ALPHABET[check])
+    check = (
+        ((number & _CHECK_4).bit_count() & 1) << 4
+        | ((number & _CHECK_3).bit_count() & 1) << 3
+        | ((number & _CHECK_2).bit_count() & 1) << 2
+        | ((number & _CHECK_1).bit_count() & 1) << 1
+        | (number & _CHECK_0).bit_count() & 1
+    )
+    return _grouped("".join([_PAIRS[number >> place & 1023] for place in _PAIR_PLACES]) + ALPHABET[check])
 
 
 def _grouped(symbols: str) -> str:

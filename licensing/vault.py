@@ -54,6 +54,7 @@ class Vault:
     ) -> None:
         self._random = random
         self._ciphers: dict[tuple[bytes, str], AESGCM] = {}
+        self._hashers: dict[tuple[bytes, str], hmac.HMAC] = {}
         self._kept: dict[tuple[bytes, str], bytes] = {}
         self._first_sealing = b""
         self.take_up(pepper=_ring(pepper), sealing_key=_ring(sealing_key))
@@ -68,6 +69,7 @@ class Vault:
         if first is None:
             raise ValueError("the first pepper is missing")
         self.peppers, self.sealing_keys, self._first_pepper = pepper, sealing_key, first
+        self._hashers.clear()
 
     def use(self, *, pepper: bytes, sealing_key: bytes) -> None:
         """Make with the keys of these ids from now on. Raises KeyError for one that is not at hand."""
@@ -106,7 +108,7 @@ class Vault:
 
     def index(self, purpose: str, text: str) -> bytes:
         """Give the keyed hash of a text, whatever characters it has, to look it up by."""
-        return _hash(self._pepper if purpose in ROTATED else self._first_pepper, purpose, text)
+        return self._hash(self._pepper if purpose in ROTATED else self._first_pepper, purpose, text)
 
     def candidates(self, purpose: str, text: str) -> tuple[bytes, ...]:
         """Give all hashes that a text may be found by, the oldest pepper's first.
@@ -116,7 +118,7 @@ class Vault:
         """
         if purpose not in ROTATED:
             return (self.index(purpose, text),)
-        return tuple([_hash(key, purpose, text) for key in self.peppers.keys])
+        return tuple([self._hash(key, purpose, text) for key in self.peppers.keys])
 
     def is_older(self, found: bytes) -> bool:
         """Whether a hash was made with an older pepper than the one in use.
@@ -184,7 +186,7 @@ class Vault:
         return self._first_sealing if first is None else first.key_id
 
     def _fingerprint(self, sealing_key: Key) -> bytes:
-        return _hash(self._first_pepper, "fingerprint", sealing_key.material.hex())[:16]
+        return self._hash(self._first_pepper, "fingerprint", sealing_key.material.hex())[:16]
 
     def _cipher(self, key_id: bytes, purpose: str) -> AESGCM | None:
         key = self.sealing_keys.find(key_id)
@@ -192,6 +194,17 @@ class Vault:
             return self._made(key, purpose)
         derived = self._kept.get((key_id, purpose))
         return None if derived is None else AESGCM(derived)
+
+    def _hash(self, key: Key, purpose: str, text: str) -> bytes:
+        kept = self._hashers.get((key.key_id, purpose))
+        if kept is None:
+            kept = self._hashers[key.key_id, purpose] = hmac.new(key.material, purpose.encode() + b"\0", hashlib.sha256)
+        # Going on from what key and purpose have come to takes half as long as `hmac.digest`, which lets go of the
+        # interpreter's lock besides, so that another thread takes it.
+        hashing = kept.copy()
+        hashing.update(text.encode("utf-8", "surrogatepass"))
+        found = hashing.digest()
+        return found if key.first else key.key_id + found
 
     def _made(self, key: Key, purpose: str) -> AESGCM:
         found = self._ciphers.get((key.key_id, purpose))
@@ -216,12 +229,6 @@ def _ring(keys: bytes | KeyRing) -> KeyRing:
 
 def _head(key: Key) -> bytes:
     return _UNNAMED if key.first else _NAMED + key.key_id
-
-
-def _hash(key: Key, purpose: str, text: str) -> bytes:
-    content = text.encode("utf-8", "surrogatepass")
-    found = hmac.digest(key.material, purpose.encode() + b"\0" + content, hashlib.sha256)
-    return found if key.first else key.key_id + found
 
 
 def _derived(key: Key, purpose: str) -> bytes:

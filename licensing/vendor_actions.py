@@ -224,7 +224,7 @@ class VendorActions:
                 operation=question.operation,
                 transaction_id=question.transaction_id,
                 request_hash=request_hash,
-                answer=asdict(decided.outcome),
+                answer=json.dumps(asdict(decided.outcome)),
                 at=now,
             ),
             order=None,

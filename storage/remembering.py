@@ -8,7 +8,6 @@ node to node. Who cannot look for too long is blind, and then nobody is let in b
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import Any
 
 from storage.commands import (
@@ -159,7 +158,7 @@ class RememberingStorage:
         return found
 
     async def _prepare_order(self, query: PrepareOrder) -> OrderPreparation:
-        if query.by_memory and query == _items_only(query) and self.age_seconds <= BLIND_SECONDS:
+        if query.by_memory and _is_of_items_only(query) and self.age_seconds <= BLIND_SECONDS:
             items = tuple([self._items[number] for number in query.item_numbers if number in self._items])
             if len(items) == len(query.item_numbers):
                 return OrderPreparation(answer=None, items=items, original_ticket=None)
@@ -185,8 +184,8 @@ async def _nothing() -> None:
     """Nobody else wants to know of a change."""
 
 
-def _items_only(query: PrepareOrder) -> PrepareOrder:
-    return replace(query, original_order_number=None, original_ticket_lookup=None, extended=())
+def _is_of_items_only(query: PrepareOrder) -> bool:
+    return query.original_order_number is None and query.original_ticket_lookup is None and not query.extended
 
 
 def _remember(known: dict[Any, Any], key: object, value: object) -> None:

@@ -63,6 +63,18 @@ def test_ids_are_version_7_and_rise_even_when_the_clock_stands_or_goes_back() ->
     assert all((uuid.UUID(text).version, uuid.UUID(text).variant) == (7, uuid.RFC_4122) for text in made)
 
 
+@pytest.mark.parametrize("ends", ["fffffffffffe", "fffffffffffd", "ffffffffffff", "000000000000", "7ffffffffffe"])
+def test_ids_made_together_follow_each_other_through_every_carry(ends: str) -> None:
+    chosen = bytes.fromhex("00ffff" + "ff" + ends)
+    made = Ids(clock=lambda: NOW, random=lambda _: chosen).several(4)
+    numbers = [uuid.UUID(text) for text in made]
+    assert all((number.version, number.variant) == (7, uuid.RFC_4122) for number in numbers)
+    counted = [(each.int >> 80 << 74) | (each.int >> 64 & 0xFFF) << 62 | each.int & ((1 << 62) - 1) for each in numbers]
+    assert counted == list(range(counted[0], counted[0] + 4))
+    assert made[0].endswith(ends)
+    assert made == [str(number) for number in numbers]
+
+
 def test_every_option_is_read_and_resolved() -> None:
     text = parse_options(
         [
