@@ -75,7 +75,7 @@ async def test_filters_apply_together_and_say_what_holds_now(world: World, small
     await place(world, "a", customer="K-1")
     await place(world, "b", customer="K-2")
     await place(world, "c", customer="K-1", item="B")
-    start = world.now
+    start = world.now + timedelta(milliseconds=1)
     await place(world, "d", customer="K-1", item="B")
     await world.catalogue().add_item(
         item_number="OLD", firm_code=FIRM, product_code=1, options=("expirationTime=2026-01-02",)
