@@ -24,13 +24,13 @@ def sales_schema() -> etree.XMLSchema:
     return etree.XMLSchema(etree.fromstring(files("wsdl").joinpath("v1/sales.xsd").read_bytes()))
 
 
-def sender(port: int) -> Send:
+def sender(port: int, path: str = ORDER.path) -> Send:
     """Give what sends an order to a port of 127.0.0.1, on a new connection each time."""
 
     def send(body: bytes) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
         try:
-            connection.request("POST", ORDER.path, body, dict(ORDER.headers))
+            connection.request("POST", path, body, dict(ORDER.headers))
             answer = connection.getresponse()
             return answer.status, answer.read()
         finally:
@@ -47,7 +47,10 @@ def check_answers(send: Send) -> int:
     tickets = set()
     size = 0
     for _ in range(2):
-        status, body = send(CREATE_ORDER)
+        try:
+            status, body = send(CREATE_ORDER)
+        except (http.client.HTTPException, OSError) as error:
+            raise Refused(f"the order was not answered: {error!r}") from None
         if status != 200:
             raise Refused(f"the order was answered with HTTP {status}: {body[:500]!r}")
         tickets.add(_ticket(body))

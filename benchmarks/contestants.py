@@ -24,18 +24,21 @@ class Contestant:
     """A server that takes part.
 
     `prepare` builds or installs it if that is not done yet and raises Refused when it cannot; `command` gives the
-    command line that serves on a port of 127.0.0.1; `version` is asked after `prepare`.
+    command line that serves on a port of 127.0.0.1; `version` is asked after `prepare`. `path` is where it takes
+    orders, and `validates` what of an order it checks: all of the schema, or part of it.
     """
 
     name: str
     prepare: Callable[[], None]
     command: Callable[[int], Sequence[str]]
     version: Callable[[], str]
+    path: str = "/v1/sales"
+    validates: str = "all of the schema"
     directory: Path = ROOT
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
-def module_of_ours(name: str, module: str, *arguments: str) -> Contestant:
+def module_of_ours(name: str, module: str, *arguments: str, path: str = "/v1/sales") -> Contestant:
     """Give the contestant that is a module of this repository, run as `python -m MODULE --port PORT ARGUMENTS`."""
 
     def prepare() -> None:
@@ -46,6 +49,7 @@ def module_of_ours(name: str, module: str, *arguments: str) -> Contestant:
     return Contestant(
         name=name,
         prepare=prepare,
+        path=path,
         command=lambda port: [best_python(), "-m", module, "--port", str(port), *arguments],
         version=lambda: f"opendepot {importlib.metadata.version('opendepot')} on {describe(best_python())}",
     )

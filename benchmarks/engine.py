@@ -1,36 +1,66 @@
-"""The benchmark `engine`: one SOAP order read, validated and answered, by us and by peers in C and in Python.
+"""The benchmark `engine`: one SOAP order read, validated and answered, by us and by peers in C, Java, PHP, JavaScript
+and Python.
 
-No storage, no access control, no log. Each server has one core, wrk the other, with kept-alive connections.
+Nobody stores anything. Ours is measured bare, as the peers are: without access control and without a log; and as it is
+shipped (`benchmarks.shipped`), with both, with metrics and readiness, and once more with the rules of orders that come
+before storage. Each server has one core, wrk the other, with kept-alive connections. The orders vary in what varies
+between the orders of a shop.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from benchmarks.checks import ORDER, check_answers, find_refusals, sender
 from benchmarks.contestants import THREADS, Contestant, debian_version, module_of_ours, need_packages
-from benchmarks.messages import BAD_REQUESTS
+from benchmarks.messages import BAD_REQUESTS, varied_orders
 from benchmarks.peers.gsoap import GSOAP
 from benchmarks.peers.spyne import SPYNE
 from benchmarks.processes import SERVER_CORE, free_port, serving
 from benchmarks.report import Figure, Options, Record, Refused, Table, this_machine
+from benchmarks.shipped import PATH
 from benchmarks.turns import Run, disturbed, figure, ratio, refuse_if_unfair, run_in_turn
 
+ORDERS = 4096
+"""How many orders there are that differ; they are sent in turn, over and over."""
+
 OURS = module_of_ours("ours", "benchmarks.bare")
-CONTESTANTS: Mapping[str, Contestant] = {contestant.name: contestant for contestant in (OURS, GSOAP, SPYNE)}
+SHIPPED = module_of_ours("ours-shipped", "benchmarks.shipped", "--way", "handler", path=PATH)
+RULES = module_of_ours("ours-rules", "benchmarks.shipped", "--way", "storage", path=PATH)
+PEERS = (GSOAP, SPYNE)
+CONTESTANTS: Mapping[str, Contestant] = {one.name: one for one in (OURS, SHIPPED, RULES, *PEERS)}
+"""Who takes part, in the order of a round."""
+
+TRIED: Mapping[str, Contestant] = {}
+"""Other configurations of peers, which take part only where they are asked for by name."""
+
+RATIOS: Mapping[str, tuple[Contestant, Contestant]] = {
+    "ratio_gsoap": (OURS, GSOAP),
+    "ratio_gsoap_shipped": (SHIPPED, GSOAP),
+    "ratio_gsoap_rules": (RULES, GSOAP),
+    "ratio_spyne": (OURS, SPYNE),
+    "ratio_spyne_shipped": (SHIPPED, SPYNE),
+}
+"""Ours and the peer that it is divided by, in requests per second of the same round."""
+
+MEASURES: Mapping[str, Callable[[Run], float]] = {
+    "rps": lambda one: one.rps,
+    "p50_ms": lambda one: one.p50_ms,
+    "p99_ms": lambda one: one.p99_ms,
+    "cpu_us": lambda one: one.cpu_us,
+    "rss_mib": lambda one: one.rss_mib,
+}
+"""Given for each contestant: for ours by these names alone, for the others with `_` and the contestant behind."""
 
 
 def run(options: Options) -> Record:
-    """Compare the bare engine with gSOAP and Spyne on one order of 1 KB: requests per second, latency, CPU, memory."""
-    chosen = [contestant for name, contestant in CONTESTANTS.items() if not options.only or name in options.only]
-    unknown = sorted(set(options.only) - set(CONTESTANTS))
-    if unknown:
-        raise Refused(f"no such contestant: {', '.join(unknown)}; there are {', '.join(CONTESTANTS)}")
-    if options.connections > THREADS:
-        raise Refused(f"{options.connections} connections: the contestants that hold a thread for each have {THREADS}")
+    """Compare the engine, bare and as shipped, with five others on an order of 1 KB: rate, latency, CPU, memory."""
+    chosen = chosen_by(options)
     need_packages({"wrk": ["wrk"]})
     for contestant in chosen:
         contestant.prepare()
-    refusals = {contestant.name: _refusals(contestant) for contestant in chosen}
-    runs = run_in_turn(chosen, ORDER, options, check=lambda port: check_answers(sender(port)), progress=_progress)
+    refusals = {contestant.name: refusals_of(contestant) for contestant in chosen}
+    orders = replace(ORDER, bodies=varied_orders(ORDERS))
+    runs = run_in_turn(chosen, orders, options, check=_checked, progress=_progress)
     refuse_if_unfair(runs, options)
     figures, missing = figures_of(runs)
     return Record(
@@ -39,34 +69,44 @@ def run(options: Options) -> Record:
         versions={"wrk": debian_version("wrk"), **{one.name: one.version() for one in chosen}},
         runs=[one.as_dict() for one in runs],
         figures=figures,
-        tables=(_contestants_table(runs, [one.name for one in chosen]), _refusals_table(refusals)),
+        tables=(_contestants_table(runs, chosen), _refusals_table(refusals)),
         warnings=[*missing, *disturbed(runs)],
         details={"refusals": refusals},
     )
 
 
+def chosen_by(options: Options) -> list[Contestant]:
+    """Give the contestants that take part. Raises Refused for names that nobody has and for too many connections."""
+    known = {**CONTESTANTS, **TRIED}
+    unknown = sorted(set(options.only) - set(known))
+    if unknown:
+        raise Refused(f"no such contestant: {', '.join(unknown)}; there are {', '.join(known)}")
+    if options.connections > THREADS:
+        raise Refused(f"{options.connections} connections: the contestants that hold a thread for each have {THREADS}")
+    return [one for name, one in known.items() if (name in options.only if options.only else name in CONTESTANTS)]
+
+
 def figures_of(runs: Sequence[Run]) -> tuple[dict[str, Figure], list[str]]:
-    """Give the figures that the runs bear out, and for each of the others a sentence why it is not given."""
-    wanted: dict[str, Callable[[], Figure]] = {
-        "ratio_gsoap": lambda: ratio(runs, OURS.name, GSOAP.name),
-        "ratio_spyne": lambda: ratio(runs, OURS.name, SPYNE.name),
-        "rps": lambda: figure(runs, OURS.name, lambda one: one.rps),
-        "p50_ms": lambda: figure(runs, OURS.name, lambda one: one.p50_ms),
-        "p99_ms": lambda: figure(runs, OURS.name, lambda one: one.p99_ms),
-        "cpu_us": lambda: figure(runs, OURS.name, lambda one: one.cpu_us),
-        "rss_mib": lambda: figure(runs, OURS.name, lambda one: one.rss_mib),
-    }
+    """Give the figures that the runs bear out, and for each ratio that they do not a sentence why it is not given."""
     figures = {}
     missing = []
-    for name, calculate in wanted.items():
+    for name, (ours, peer) in RATIOS.items():
         try:
-            figures[name] = calculate()
+            figures[name] = ratio(runs, ours.name, peer.name)
         except Refused as refused:
             missing.append(f"{name} is not given: {refused}")
+    for contestant in dict.fromkeys(one.contestant for one in runs):
+        behind = "" if contestant == OURS.name else f"_{contestant.removeprefix('ours-')}"
+        for name, measure in MEASURES.items():
+            figures[f"{name}{behind}"] = figure(runs, contestant, measure)
     return figures, missing
 
 
-def _refusals(contestant: Contestant) -> dict[str, bool]:
+def refusals_of(contestant: Contestant) -> dict[str, bool]:
+    """Start a contestant, check that it answers the order, and tell which of the bad requests it refuses.
+
+    Raises Refused when the answer is wrong.
+    """
     port = free_port()
     with serving(
         contestant.command(port),
@@ -75,7 +115,7 @@ def _refusals(contestant: Contestant) -> dict[str, bool]:
         directory=contestant.directory,
         environment=contestant.environment,
     ):
-        send = sender(port)
+        send = sender(port, contestant.path)
         try:
             check_answers(send)
             return find_refusals(send)
@@ -83,22 +123,27 @@ def _refusals(contestant: Contestant) -> dict[str, bool]:
             raise Refused(f"{contestant.name}: {refused}") from None
 
 
-def _contestants_table(runs: Sequence[Run], names: Sequence[str]) -> Table:
+def _checked(contestant: Contestant, port: int) -> int:
+    return check_answers(sender(port, contestant.path))
+
+
+def _contestants_table(runs: Sequence[Run], chosen: Sequence[Contestant]) -> Table:
     return Table(
         title="Contestants: median (lowest..highest)",
-        columns=("contestant", "requests/s", "p50 ms", "p99 ms", "CPU us", "RSS MiB", "server busy", "wrk busy"),
+        columns=("contestant", "requests/s", "p50 ms", "p99 ms", "CPU us", "RSS MiB", "server", "wrk", "validates"),
         rows=tuple(
             (
-                name,
-                str(figure(runs, name, lambda one: one.rps)),
-                str(figure(runs, name, lambda one: one.p50_ms)),
-                str(figure(runs, name, lambda one: one.p99_ms)),
-                str(figure(runs, name, lambda one: one.cpu_us)),
-                f"{figure(runs, name, lambda one: one.rss_mib).median:.0f}",
-                f"{figure(runs, name, lambda one: one.server_busy).median:.0%}",
-                f"{figure(runs, name, lambda one: one.load_busy).median:.0%}",
+                one.name,
+                str(figure(runs, one.name, lambda run: run.rps)),
+                str(figure(runs, one.name, lambda run: run.p50_ms)),
+                str(figure(runs, one.name, lambda run: run.p99_ms)),
+                str(figure(runs, one.name, lambda run: run.cpu_us)),
+                f"{figure(runs, one.name, lambda run: run.rss_mib).median:.0f}",
+                f"{figure(runs, one.name, lambda run: run.server_busy).median:.0%}",
+                f"{figure(runs, one.name, lambda run: run.load_busy).median:.0%}",
+                one.validates,
             )
-            for name in names
+            for one in chosen
         ),
     )
 

@@ -59,8 +59,8 @@ def best_python() -> str:
 
 
 def _better(python: str) -> bool:
-    """Whether it is there, of our version line, clearly faster than this one, and can make environments."""
-    if not Path(python).exists():
+    """Whether it is there, another one, of our version line, clearly faster than this one, and can make environments."""
+    if not Path(python).exists() or Path(python).resolve() == Path(sys.executable).resolve():
         return False
     try:
         (version, theirs), (_, ours) = _asked(python), _asked(sys.executable)

@@ -1,13 +1,27 @@
--- Sends one fixed request over and over. Arguments: the file with the body, then headers such as "Content-Type: text/xml".
+-- Sends requests in turn, over and over. Arguments: the file with their bodies, each behind a line with its length in
+-- bytes, then headers such as "Content-Type: text/xml". The messages are put together once, before the first is sent.
 -- There is no function for responses: calling one for each answer would make the load generator the limit.
 function init(arguments)
-   local body = assert(io.open(arguments[1], "rb"))
+   local file, messages = assert(io.open(arguments[1], "rb")), {}
    wrk.method = "POST"
-   wrk.body = body:read("*a")
-   body:close()
    for index = 2, #arguments do
       local name, value = arguments[index]:match("^([^:]+): (.*)$")
       wrk.headers[name] = value
+   end
+   local length = file:read("*l")
+   while length do
+      wrk.body = file:read(tonumber(length))
+      messages[#messages + 1] = wrk.format()
+      length = file:read("*l")
+   end
+   file:close()
+   -- With one body it is left to wrk, which asks nobody then.
+   if #messages > 1 then
+      local last, count = 0, #messages
+      function request()
+         last = last % count + 1
+         return messages[last]
+      end
    end
 end
 

@@ -21,15 +21,17 @@ _ERRORS = ("connect", "read", "write", "status", "timeout")
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """The one request that is sent over and over.
+    """The request that is sent over and over.
 
-    `number` is a text in it, of 20 characters or more, in whose place each request has a number of its own.
+    `number` is a text in it, of 20 characters or more, in whose place each request has a number of its own. Without
+    it, `bodies` are sent in turn instead of the one, if there are any.
     """
 
     path: str
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
     number: str | None = None
+    bodies: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +79,7 @@ def send_load(request: Request, *, port: int, seconds: int, connections: int) ->
     Raises Refused when wrk is missing, fails or gets no answer.
     """
     with tempfile.NamedTemporaryFile() as body:
-        body.write(request.body)
+        body.write(_file_of(request))
         body.flush()
         numbers = () if request.number is None else (request.number, secrets.token_hex(_OWN_BYTES))
         command = [
@@ -99,6 +101,13 @@ def send_load(request: Request, *, port: int, seconds: int, connections: int) ->
         busy=finished.cpu_seconds / finished.wall_seconds,
         wall_seconds=finished.wall_seconds,
     )
+
+
+def _file_of(request: Request) -> bytes:
+    """Give what the script reads: a body alone, or each behind a line with its length."""
+    if request.number is not None:
+        return request.body
+    return b"".join(b"%d\n%b" % (len(body), body) for body in request.bodies or (request.body,))
 
 
 def _wrk() -> str:

@@ -1,7 +1,9 @@
-"""The order that the benchmarks send, as fixed bytes, and eight requests that no server may take."""
+"""The orders that the benchmarks send: one as fixed bytes, many that vary; and eight that no server may take."""
 
+import random
 from collections.abc import Mapping
 from types import MappingProxyType
+from uuid import UUID
 
 CONTENT_TYPE = "text/xml; charset=utf-8"
 SOAP_ACTION = '"urn:opendepot:sales:1/CreateOrder"'
@@ -62,3 +64,34 @@ BAD_REQUESTS: Mapping[str, bytes] = MappingProxyType(
 
 The document type declares an entity, which stands for an item number that the schema allows.
 """
+
+
+def varied_orders(count: int) -> tuple[bytes, ...]:
+    """Give so many valid orders that differ in what differs between the orders of a shop, the same ones each time.
+
+    That is transactionId, orderNumber, all of the customer but the language, and the quantities; so the lengths differ,
+    too. Items and the number of lines do not.
+    """
+    chance = random.Random(1)
+    return tuple(_varied(chance, number) for number in range(1, count + 1))
+
+
+def _varied(chance: random.Random, number: int) -> bytes:
+    customer = chance.randrange(1, 100_000)
+    values = {
+        TRANSACTION_ID: str(UUID(int=chance.getrandbits(128), version=4)),
+        ORDER_NUMBER: f"SO-2026-{number:06}",
+        b"Erika Mustermann": f"Erika Mustermann {customer}",
+        b"Example Machines GmbH": f"Example Machines {customer % 997} GmbH",
+        b"erika.mustermann@": f"erika.mustermann.{customer}@",
+        b"C-10042": f"C-{customer}",
+        b"<sales:quantity>5<": f"<sales:quantity>{chance.randrange(1, 10)}<",
+        b"<sales:quantity>25<": f"<sales:quantity>{chance.randrange(10, 1_000)}<",
+        b"<sales:quantity>1<": f"<sales:quantity>{chance.randrange(1, 100)}<",
+    }
+    order = CREATE_ORDER
+    for old, new in values.items():
+        if order.count(old) != 1:
+            raise AssertionError(f"the order must hold {old!r} exactly once")
+        order = order.replace(old, new.encode())
+    return order

@@ -1,7 +1,7 @@
 """Contestants in turn, A B C A B C: one measurement each in a round, and whether the measurements can count."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from benchmarks.contestants import Contestant
 from benchmarks.load import Request, send_load
@@ -45,13 +45,13 @@ def run_in_turn(
     request: Request,
     options: Options,
     *,
-    check: Callable[[int], int],
+    check: Callable[[Contestant, int], int],
     progress: Callable[[str], None],
 ) -> list[Run]:
     """Measure all contestants once in each round, each time on a new process.
 
-    `check` gets the port, proves that an answer is right and gives the bytes of its body. Raises Refused when an
-    answer failed or was smaller than that.
+    `check` gets the contestant and its port, proves that an answer is right and gives the bytes of its body. Raises
+    Refused when an answer failed or was smaller than that.
     """
     runs = []
     for number in range(1, options.rounds + 1):
@@ -152,9 +152,15 @@ def _names(runs: Sequence[Run]) -> list[str]:
 
 
 def _measured(
-    contestant: Contestant, request: Request, options: Options, *, number: int, check: Callable[[int], int]
+    contestant: Contestant,
+    request: Request,
+    options: Options,
+    *,
+    number: int,
+    check: Callable[[Contestant, int], int],
 ) -> Run:
     port = free_port()
+    request = replace(request, path=contestant.path)
     with serving(
         contestant.command(port),
         port=port,
@@ -162,7 +168,7 @@ def _measured(
         directory=contestant.directory,
         environment=contestant.environment,
     ) as pid:
-        body_bytes = check(port)
+        body_bytes = check(contestant, port)
         send_load(request, port=port, seconds=options.warm_up_seconds, connections=options.connections)
         before = (cpu_seconds(pid), core_busy_seconds(SERVER_CORE), core_busy_seconds(LOAD_CORE))
         load = send_load(request, port=port, seconds=options.seconds, connections=options.connections)

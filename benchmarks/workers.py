@@ -1,7 +1,11 @@
 """The benchmark `workers`: does a request cost more when two workers share the socket?"""
 
+from dataclasses import replace
+
 from benchmarks.checks import ORDER, check_answers, sender
 from benchmarks.contestants import Contestant, debian_version, module_of_ours, need_packages
+from benchmarks.engine import ORDERS
+from benchmarks.messages import varied_orders
 from benchmarks.report import Options, Record, Table, figure_of, this_machine
 from benchmarks.turns import disturbed, figure, refuse_if_unfair, run_in_turn
 
@@ -15,7 +19,10 @@ def run(options: Options) -> Record:
     contestants: tuple[Contestant, ...] = (ONE, TWO)
     for contestant in contestants:
         contestant.prepare()
-    runs = run_in_turn(contestants, ORDER, options, check=lambda port: check_answers(sender(port)), progress=print)
+    orders = replace(ORDER, bodies=varied_orders(ORDERS))
+    runs = run_in_turn(
+        contestants, orders, options, check=lambda one, port: check_answers(sender(port, one.path)), progress=print
+    )
     refuse_if_unfair(runs, options)
     cost = {(one.round, one.contestant): one.cpu_us for one in runs}
     ratios = [cost[number, TWO.name] / cost[number, ONE.name] for number in range(1, options.rounds + 1)]

@@ -17,12 +17,14 @@ _REQUIREMENTS = _HERE / "requirements.txt"
 
 
 def _prepare() -> None:
-    digest = hashlib.sha256(_REQUIREMENTS.read_bytes() + sys.version.encode()).hexdigest()
+    digest = hashlib.sha256(Path(__file__).read_bytes() + _REQUIREMENTS.read_bytes() + sys.version.encode()).hexdigest()
     stamp = _FOLDER / "built"
     if stamp.exists() and stamp.read_text(encoding="utf-8") == digest:
         return
     output_of([sys.executable, "-m", "venv", "--clear", str(_FOLDER)])
-    output_of([_program("python"), "-m", "pip", "install", "--quiet", "-r", str(_REQUIREMENTS)])
+    # uWSGI is built against one Python, and pip would keep what it built for another of the same version line.
+    install = ["install", "--quiet", "--no-cache-dir", "-r", str(_REQUIREMENTS)]
+    output_of([_program("python"), "-m", "pip", *install])
     stamp.write_text(digest, encoding="utf-8")
 
 
