@@ -59,7 +59,7 @@ def best_python() -> str:
 
 
 def _better(python: str) -> bool:
-    """Whether it is there, another one, of our version line, clearly faster than this one, and can make environments."""
+    """Whether it is there, not this one, of our version line, clearly faster, and can make environments."""
     if not Path(python).exists() or Path(python).resolve() == Path(sys.executable).resolve():
         return False
     try:

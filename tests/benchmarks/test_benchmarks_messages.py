@@ -2,7 +2,7 @@ import pytest
 from lxml import etree
 
 from benchmarks.checks import SALES, SOAP11, sales_schema
-from benchmarks.messages import BAD_REQUESTS, CREATE_ORDER
+from benchmarks.messages import BAD_REQUESTS, CREATE_ORDER, ITEMS, varied_orders
 
 
 def payload(message: bytes) -> etree._Element:
@@ -33,3 +33,20 @@ def test_the_dtd_is_all_that_is_wrong_with_its_request() -> None:
 
 def test_there_are_eight_bad_requests_and_each_is_another() -> None:
     assert len({CREATE_ORDER, *BAD_REQUESTS.values()}) == 9
+
+
+def test_varied_orders_are_valid_and_each_is_another_in_all_that_varies_between_the_orders_of_a_shop() -> None:
+    orders = [payload(message) for message in varied_orders(300)]
+    schema = sales_schema()
+    for order in orders:
+        schema.assertValid(order)
+        assert [line.findtext(f"{{{SALES}}}itemNumber") for line in order.findall(f"{{{SALES}}}orderLine")] == [*ITEMS]
+
+    def values(path: str) -> set[str | None]:
+        return {order.findtext("/".join(f"{{{SALES}}}{name}" for name in path.split("/"))) for order in orders}
+
+    assert len(values("transactionId")) == len(values("orderNumber")) == 300
+    for name in ("name", "company", "email", "customerNumber"):
+        assert len(values(f"customer/{name}")) > 200
+    assert values("orderLine/quantity") == {str(quantity) for quantity in range(1, 10)}
+    assert varied_orders(300) == varied_orders(300)

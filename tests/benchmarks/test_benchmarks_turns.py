@@ -1,6 +1,6 @@
 import pytest
 
-from benchmarks.engine import figures_of
+from benchmarks.engine import RATIOS, figures_of
 from benchmarks.report import Options, Refused
 from benchmarks.turns import Run, disturbed, limited_by_load, ratio, refuse_if_unfair, starved_by_others
 
@@ -30,15 +30,25 @@ def test_no_ratio_is_given_when_a_round_lacks_a_contestant() -> None:
 
 def test_figures_of_a_contestant_that_did_not_run_are_refused_and_not_invented() -> None:
     figures, missing = figures_of([run("ours"), run("gsoap", rps=500.0)])
-    assert set(figures) == {"ratio_gsoap", "rps", "p50_ms", "p99_ms", "cpu_us", "rss_mib"}
-    assert figures["ratio_gsoap"].median == 2.0
-    assert missing == ["ratio_spyne is not given: spyne was not measured"]
+    measures = ("rps", "p50_ms", "p99_ms", "cpu_us", "rss_mib")
+    assert set(figures) == {"ratio_gsoap", *measures, *(f"{measure}_gsoap" for measure in measures)}
+    assert (figures["ratio_gsoap"].median, figures["rps"].median, figures["rps_gsoap"].median) == (2.0, 1000.0, 500.0)
+    assert len(missing) == len(RATIOS) - 1
+    assert "ratio_spyne is not given: spyne was not measured" in missing
+    assert "ratio_gsoap_shipped is not given: ours-shipped was not measured" in missing
 
 
-def test_without_ours_there_is_no_figure_at_all() -> None:
+def test_what_ours_is_as_shipped_is_called_so_and_has_ratios_of_its_own() -> None:
+    figures, _ = figures_of([run("ours-shipped", rps=900.0), run("ours-rules", rps=500.0), run("gsoap")])
+    assert (figures["ratio_gsoap_shipped"].median, figures["ratio_gsoap_rules"].median) == (0.9, 0.5)
+    assert (figures["rps_shipped"].median, figures["rps_rules"].median) == (900.0, 500.0)
+    assert "rps" not in figures
+
+
+def test_without_ours_there_is_no_ratio_at_all() -> None:
     figures, missing = figures_of([run("gsoap"), run("spyne")])
-    assert not figures
-    assert len(missing) == 7
+    assert not figures.keys() & RATIOS.keys()
+    assert len(missing) == len(RATIOS)
 
 
 @pytest.mark.parametrize(
