@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from licensing.ids import Ids
 from licensing.order_values import OrderedLicense, OrderReceipt, OrderRequest
 from licensing.orders import Sales
 from licensing.tickets import new_ticket
@@ -30,9 +31,13 @@ from storage.records import Shop
 class Unstored(Sales):
     """The service without the rules of orders and without storage."""
 
+    def __init__(self, core: Core) -> None:
+        super().__init__(storage=core.storage, vault=core.vault, clock=utc_now, random=secrets.token_bytes)
+        self._unstored_ids = Ids(clock=utc_now, random=secrets.token_bytes)
+
     async def create_order(self, *, shop: Shop, request: OrderRequest) -> OrderReceipt:  # noqa: ARG002  as the product
         """Make ids and a ticket, and a licence for each line."""
-        order_id, *license_ids = self._ids.several(1 + len(request.lines))
+        order_id, *license_ids = self._unstored_ids.several(1 + len(request.lines))
         return OrderReceipt(
             order_id=order_id,
             ticket=new_ticket(secrets.token_bytes),
@@ -80,8 +85,7 @@ class KeepingNoOrder:
 @asynccontextmanager
 async def _without_handling(settings: Settings) -> AsyncIterator[Core]:
     async with opened_core(settings) as core:
-        unstored = Unstored(storage=core.storage, vault=core.vault, clock=utc_now, random=secrets.token_bytes)
-        yield replace(core, sales=unstored)
+        yield replace(core, sales=Unstored(core))
 
 
 def _without_storing(settings: Settings) -> AbstractAsyncContextManager[Core]:
