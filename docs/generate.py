@@ -54,7 +54,7 @@ def fault_codes_page() -> str:
     lines = [
         "# Fault codes",
         "",
-        "Made from `server/faults.py` by `make generate`.",
+        "Made from `server/faults/` by `make generate`.",
         "",
         "Every fault names its `code`, a `message` with the mend, a `reference` to quote to support, `retry`, and",
         "the `path` of the element it is about where there is one. *Later*: the same request may be sent again.",
@@ -163,7 +163,7 @@ def limits_page() -> str:
     lines = [
         "# Limits",
         "",
-        "Made from `docs/limits.toml`, `server/settings/` and `server/faults.py` by `make generate`.",
+        "Made from `docs/limits.toml`, `server/settings/` and `server/faults/` by `make generate`.",
         "",
         "What a caller may take, and what comes back beyond it. The tests show each limit at its edge and one past it.",
         "What an attack may cost is a limit as well: a refusal takes at most 50 ms of the processor and 16 MiB of",

@@ -6,19 +6,13 @@ from server.errors import ServerError
 class SecurityInvalid(ServerError):
     """The block has not the one form that is read. The message names the place and the mend."""
 
-    code = "SecurityInvalid"
-
 
 class SecurityUnsupported(ServerError):
     """An algorithm, token or reference that is not on the fixed list."""
 
-    code = "SecurityUnsupported"
-
 
 class SecurityFailed(ServerError):
     """No registered key or secret made this. Which part was wrong is told to the log alone, as `detail`."""
-
-    code = "SecurityFailed"
 
     def __init__(self, detail: str) -> None:
         self.detail = detail
@@ -31,13 +25,9 @@ class SecurityFailed(ServerError):
 class SecurityExpired(ServerError):
     """The message is too old or from the future. The message tells by how much, and how much is allowed."""
 
-    code = "SecurityExpired"
-
 
 class SecurityReplayed(ServerError):
     """The same signature or nonce was seen before."""
-
-    code = "SecurityReplayed"
 
     def __init__(self) -> None:
         super().__init__(
@@ -48,8 +38,6 @@ class SecurityReplayed(ServerError):
 
 class SecurityUnencrypted(ServerError):
     """A password in plain text came over a connection that others can read."""
-
-    code = "SecurityUnencrypted"
 
     def __init__(self) -> None:
         super().__init__("a password in plain text is taken over TLS only; use https, or PasswordDigest")
