@@ -1,6 +1,6 @@
 """Queries of containers, losses and links as plans."""
 
-from storage import rows
+from storage import rows, transfer_rows
 from storage.containers import (
     ContainerChanges,
     ContainerHistory,
@@ -41,7 +41,7 @@ def _find_container(query: FindContainer) -> Plan[tuple[ContainerHistory, ...]]:
     blocked = yield from one("blocked_container", {"serial": query.serial})
     found = yield from many("containers_of_serial", {"serial": query.serial})
     histories = []
-    for row in map(rows.container, found):
+    for row in map(transfer_rows.container, found):
         here: rows.Parameters = {"serial": row.serial, "firm_code": row.firm_code}
         contexts = yield from many("contexts_of_container", here)
         steps = yield from many("steps_after", {**here, "after_epoch": 0, "after_number": 0})
@@ -51,9 +51,9 @@ def _find_container(query: FindContainer) -> Plan[tuple[ContainerHistory, ...]]:
             ContainerHistory(
                 container=row,
                 blocked=blocked is not None,
-                contexts=tuple(map(rows.context, contexts)),
-                steps=tuple(map(rows.step, steps)),
-                placements=tuple(map(rows.placement, placements)),
+                contexts=tuple(map(transfer_rows.context, contexts)),
+                steps=tuple(map(transfer_rows.step, steps)),
+                placements=tuple(map(transfer_rows.placement, placements)),
                 audit=tuple(map(rows.audit, audit)),
             )
         )
@@ -62,7 +62,7 @@ def _find_container(query: FindContainer) -> Plan[tuple[ContainerHistory, ...]]:
 
 def _list_approvals() -> Plan[tuple[Approval, ...]]:
     found = yield from many("open_approvals", {})
-    return tuple(map(rows.approval, found))
+    return tuple(map(transfer_rows.approval, found))
 
 
 def _find_approval(query: FindApproval) -> Plan[Approval | None]:
@@ -70,7 +70,7 @@ def _find_approval(query: FindApproval) -> Plan[Approval | None]:
         row = yield from one("approval_by_id", {"approval_id": query.approval_id})
     else:
         row = yield from one("newest_approval", {"serial": query.serial, "firm_code": query.firm_code})
-    return None if row is None else rows.approval(row)
+    return None if row is None else transfer_rows.approval(row)
 
 
 def _watch_containers(query: WatchContainers) -> Plan[ContainerChanges]:
@@ -84,7 +84,7 @@ def _watch_containers(query: WatchContainers) -> Plan[ContainerChanges]:
 
 def _find_linked_steps(query: FindLinkedSteps) -> Plan[tuple[StepRow, ...]]:
     found = yield from many("steps_of_link", {"lookup": query.lookup, "at": rows.from_time(query.at)})
-    return tuple(rows.step(row) for row in found)
+    return tuple(transfer_rows.step(row) for row in found)
 
 
 def _load_steps(query: LoadSteps) -> Plan[tuple[StepRow, ...]]:
@@ -98,7 +98,7 @@ def _load_steps(query: LoadSteps) -> Plan[tuple[StepRow, ...]]:
         "last_number": last_number,
     }
     found = yield from many("steps_between", parameters)
-    return tuple(rows.step(row) for row in found)
+    return tuple(transfer_rows.step(row) for row in found)
 
 
 def _list_containers(query: ListContainers) -> Plan[tuple[tuple[str, int], ...]]:

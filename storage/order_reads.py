@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from storage import rows
+from storage import rows, transfer_rows
 from storage.orders import (
     ChangePreparation,
     Family,
@@ -100,7 +100,7 @@ def _families(license_ids: Sequence[str]) -> Plan[tuple[Family, ...]]:
         return ()
     found = yield from many("families", {"license_ids": list(license_ids)})
     placed = yield from many("placements_of_licenses", {"license_ids": list(license_ids)})
-    placements = list(map(rows.placement, placed))
+    placements = list(map(transfer_rows.placement, placed))
     owners = {row["license_id"]: row["shop_id"] for row in found}
     members: dict[str, list[LicenseUse]] = {}
     for use in sorted(map(rows.license_use, found), key=_by_generation):
@@ -213,8 +213,8 @@ def _trace_ticket(query: TraceTicket) -> Plan[TicketTrace | None]:
         ticket=rows.ticket(row),
         orders=tuple(map(rows.order, orders)),
         licenses=licenses,
-        placements=tuple(map(rows.placement, placements)),
-        containers=tuple(map(rows.container, containers)),
+        placements=tuple(map(transfer_rows.placement, placements)),
+        containers=tuple(map(transfer_rows.container, containers)),
     )
 
 

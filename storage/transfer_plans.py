@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from storage import rows
+from storage import rows, transfer_rows
 from storage.commands import (
     Applied,
     ApplyTransfer,
@@ -40,17 +40,17 @@ def plan_transfer_command(command: TransferCommand) -> Plan[object]:
 
 
 def _apply_transfer(command: ApplyTransfer) -> Plan[Applied]:
-    container = rows.container_parameters(command.container)
+    container = transfer_rows.container_parameters(command.container)
     name = "change_container" if command.container.version else "add_container"
     if (yield from written(name, container)) == 0:
         raise Withdrawn(Moved())
     yield from raise_versions(command.license_versions)
     if command.context is not None:
-        yield from written("add_context", rows.context_parameters(command.context))
+        yield from written("add_context", transfer_rows.context_parameters(command.context))
     yield from _place(command)
-    yield from written_each("add_step", list(map(rows.step_parameters, command.steps)))
+    yield from written_each("add_step", list(map(transfer_rows.step_parameters, command.steps)))
     if command.transfer is not None:
-        yield from written("add_transfer", rows.transfer_parameters(command.transfer))
+        yield from written("add_transfer", transfer_rows.transfer_parameters(command.transfer))
     if command.approval is not None and (yield from written("decide_approval", rows.flat(command.approval))) == 0:
         raise Withdrawn(Moved())
     if command.audit is not None:
@@ -163,7 +163,7 @@ def _request_approval(command: RequestApproval) -> Plan[Approval]:
     found = yield from one(
         "newest_approval", {"serial": command.approval.serial, "firm_code": command.approval.firm_code}
     )
-    return command.approval if found is None else rows.approval(found)
+    return command.approval if found is None else transfer_rows.approval(found)
 
 
 def _decide_approval(command: DecideApproval) -> Plan[bool]:

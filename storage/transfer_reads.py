@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from storage import rows
+from storage import rows, transfer_rows
 from storage.errors import NotInitialised
 from storage.order_reads import license_uses
 from storage.plans import Plan, many, one
@@ -24,7 +24,7 @@ def _load_transfer(query: LoadTransfer) -> Plan[TransferView]:
         raise NotInitialised("the server has no epoch yet; initialise it first")
     here: rows.Parameters = {"serial": query.serial, "firm_code": query.firm_code}
     row = yield from one("container", here)
-    container = None if row is None else rows.container(row)
+    container = None if row is None else transfer_rows.container(row)
     chain = NO_CHAIN if container is None else (yield from _chain(query, container))
     ticket = None
     if query.ticket_lookup is not None:
@@ -38,7 +38,7 @@ def _load_transfer(query: LoadTransfer) -> Plan[TransferView]:
     allowances: tuple[Allowance, ...] = ()
     if query.allowances:
         found = yield from many("allowances_for_transfer", {**here, "ticket_id": ticket_id})
-        allowances = tuple(map(rows.allowance, found))
+        allowances = tuple(map(transfer_rows.allowance, found))
     blocked = yield from one("blocked_container", {"serial": query.serial})
     placements = yield from many("placements_for_transfer", here)
     return TransferView(
@@ -52,7 +52,7 @@ def _load_transfer(query: LoadTransfer) -> Plan[TransferView]:
         transfer=chain.transfer,
         ticket=None if ticket is None else rows.ticket(ticket),
         licenses=licenses,
-        placements=tuple(map(rows.placement, placements)),
+        placements=tuple(map(transfer_rows.placement, placements)),
         blocked=blocked is not None,
         allowances=allowances,
     )
@@ -76,7 +76,7 @@ NO_CHAIN = Chain()
 def _chain(query: LoadTransfer, container: ContainerRow) -> Plan[Chain]:
     here: rows.Parameters = {"serial": query.serial, "firm_code": query.firm_code}
     row = None if query.key is None else (yield from one("transfer", {**here, "key": query.key}))
-    transfer = None if row is None else rows.transfer(row)
+    transfer = None if row is None else transfer_rows.transfer(row)
     epoch, number = query.context_counter
     at_context = yield from one("step_at", {**here, "epoch": epoch, "number": number})
     after = _steps_needed_after(query, container, transfer)
@@ -86,8 +86,8 @@ def _chain(query: LoadTransfer, container: ContainerRow) -> Plan[Chain]:
         same_export=same,
         export_below=below,
         export_above=above,
-        steps=tuple(map(rows.step, steps)),
-        at_context=None if at_context is None else rows.step(at_context),
+        steps=tuple(map(transfer_rows.step, steps)),
+        at_context=None if at_context is None else transfer_rows.step(at_context),
         transfer=transfer,
     )
 
@@ -110,7 +110,7 @@ def _neighbours(query: LoadTransfer, base: Counter) -> Plan[Neighbours]:
     below = yield from one("context_below_export", parameters)
     above = yield from one("context_above_export", parameters)
     return (
-        None if same is None else rows.context(same),
-        None if below is None else rows.context(below),
-        None if above is None else rows.context(above),
+        None if same is None else transfer_rows.context(same),
+        None if below is None else transfer_rows.context(below),
+        None if above is None else transfer_rows.context(above),
     )
