@@ -76,16 +76,20 @@ def level_values(measured: Measured) -> dict[str, Any]:
 
 
 def resource_values(samples: Sequence[Sample], *, after: float) -> dict[str, Any] | None:
-    """Give what a server used, and how it rose after the warm-up of `after` seconds; None without samples."""
+    """Give what a server used, and how it rose after the warm-up of `after` seconds; None without samples.
+
+    Descriptors are those beside the connections.
+    """
     settled = [sample for sample in samples if sample.seconds >= after]
     if not settled:
         return None
     return {
-        "samples": [[round(s.seconds, 1), round(s.memory, 2), s.descriptors] for s in samples],
+        "samples": [[round(s.seconds, 1), round(s.memory, 2), s.descriptors, s.connections] for s in samples],
         "memory_mib_per_minute": round(slope_per_minute([(s.seconds, s.memory) for s in settled]), 4),
         "descriptors_per_minute": round(slope_per_minute([(s.seconds, s.descriptors) for s in settled]), 4),
         "last_memory_mib": round(settled[-1].memory, 2),
         "last_descriptors": settled[-1].descriptors,
+        "last_connections": settled[-1].connections,
     }
 
 

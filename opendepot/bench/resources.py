@@ -10,16 +10,35 @@ import aiohttp
 
 _MEMORY = re.compile(r"^process_resident_memory_bytes\S* ([0-9.e+]+)$", re.MULTILINE)
 _DESCRIPTORS = re.compile(r"^process_open_fds\S* ([0-9.e+]+)$", re.MULTILINE)
+_CONNECTIONS = re.compile(r"^opendepot_connections\S* ([0-9.e+]+)$", re.MULTILINE)
 MIB = 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sample:
-    """At so many seconds from the beginning: resident memory in MiB, open descriptors."""
+    """At so many seconds from the beginning: resident memory in MiB, connections, and descriptors beside those.
+
+    How many connections there are is the clients' doing, and each is a descriptor.
+    """
 
     seconds: float
     memory: float
     descriptors: float
+    connections: float
+
+
+def read_sample(metrics: str, *, seconds: float) -> Sample | None:
+    """Read what /metrics says, all workers together; None where it does not tell memory and descriptors."""
+    memory, descriptors = _MEMORY.findall(metrics), _DESCRIPTORS.findall(metrics)
+    if not memory or not descriptors:
+        return None
+    connections = sum(map(float, _CONNECTIONS.findall(metrics)))
+    return Sample(
+        seconds=seconds,
+        memory=sum(map(float, memory)) / MIB,
+        descriptors=sum(map(float, descriptors)) - connections,
+        connections=connections,
+    )
 
 
 async def watch(metrics_url: str, *, each_seconds: float, samples: list[Sample]) -> None:
@@ -32,15 +51,9 @@ async def watch(metrics_url: str, *, each_seconds: float, samples: list[Sample])
                     text = await answer.text()
             except (aiohttp.ClientError, TimeoutError):
                 text = ""
-            memory, descriptors = _MEMORY.findall(text), _DESCRIPTORS.findall(text)
-            if memory and descriptors:
-                samples.append(
-                    Sample(
-                        seconds=time.monotonic() - began,
-                        memory=sum(map(float, memory)) / MIB,
-                        descriptors=sum(map(float, descriptors)),
-                    )
-                )
+            sample = read_sample(text, seconds=time.monotonic() - began)
+            if sample is not None:
+                samples.append(sample)
             await asyncio.sleep(each_seconds)
 
 

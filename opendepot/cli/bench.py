@@ -196,7 +196,8 @@ def _print(run: Run, before: Run | None) -> None:
     if run.resources is not None:
         typer.echo(
             f"memory {run.resources['last_memory_mib']} MiB, {run.resources['memory_mib_per_minute']:+} MiB a minute; "
-            f"descriptors {run.resources['last_descriptors']:g}, {run.resources['descriptors_per_minute']:+} a minute"
+            f"descriptors beside {run.resources['last_connections']:g} connections "
+            f"{run.resources['last_descriptors']:g}, {run.resources['descriptors_per_minute']:+} a minute"
         )
     for name, was, now, ratio in [] if before is None else compared(before, run):
         typer.echo(f"{name}: {was:.4g} -> {now:.4g} ({ratio:.2f})")

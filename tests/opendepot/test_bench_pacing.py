@@ -11,7 +11,8 @@ from opendepot.bench.fleet import Measured, limit_of
 from opendepot.bench.latency import Latencies
 from opendepot.bench.levels import climb, knee
 from opendepot.bench.pacing import Level, OperationFailed, Tally, carry_out
-from opendepot.bench.resources import slope_per_minute
+from opendepot.bench.report import resource_values
+from opendepot.bench.resources import Sample, read_sample, slope_per_minute
 
 
 def level(rate: float, seconds: float = 0.3, warm_up: float = 0.0, drain: float = 1.0) -> Level:
@@ -106,6 +107,34 @@ def test_a_busy_or_late_load_tester_says_so() -> None:
     late.lags.add(0.5)
     late.latencies.add(0.6)
     assert "late" in (limit_of(late) or "")
+
+
+METRICS = """# TYPE process_resident_memory_bytes gauge
+process_resident_memory_bytes{worker="1"} 1.048576e+08
+process_resident_memory_bytes{worker="2"} 5.24288e+07
+process_open_fds{worker="1"} 40.0
+process_open_fds{worker="2"} 30.0
+opendepot_connections{worker="1"} 9.0
+opendepot_connections{worker="2"} 1.0
+"""
+
+
+def test_what_the_workers_use_is_added_up_and_connections_are_no_descriptors_of_the_server_s_own() -> None:
+    found = read_sample(METRICS, seconds=7)
+    assert found == Sample(seconds=7, memory=150, descriptors=60, connections=10)
+    assert read_sample("opendepot_connections 1.0", seconds=7) is None
+
+
+def test_memory_and_descriptors_rise_from_the_warm_up_on() -> None:
+    samples = [
+        Sample(seconds=second, memory=10 if second < 60 else second / 30, descriptors=33, connections=second)
+        for second in range(0, 600, 5)
+    ]
+    found = resource_values(samples, after=60)
+    assert found is not None
+    assert found["memory_mib_per_minute"] == pytest.approx(2)
+    assert (found["descriptors_per_minute"], found["last_descriptors"], found["last_connections"]) == (0, 33, 595)
+    assert resource_values(samples, after=600) is None
 
 
 def test_a_slope_is_what_it_rises_in_a_minute() -> None:
