@@ -34,7 +34,7 @@ class Bare:
     def __init__(self) -> None:
         limits = Limits()
         self.most = limits.max_bytes
-        self.engine = Engine(load_contract("v1/sales.wsdl"), sales, limits=limits, validate_answers=False)
+        self.engine = Engine(load_contract("v1/sales.wsdl"), sales, limits=limits, validate_answers=False, shapes=256)
 
     def open(self, head: Head, peer: Peer) -> Exchange | Answer:  # noqa: ARG002  nobody is asked who it is
         """Admit what is posted to the one path."""

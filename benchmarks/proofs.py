@@ -78,7 +78,7 @@ def proof_costs(*, seconds: float) -> Mapping[str, float]:
 async def call(engine: Engine, data: bytes, keys: _Keys) -> None:
     """Make one call: all the engine does, and the check of the header block where there is one."""
     received = engine.open(data, content_type="text/xml; charset=utf-8", soap_action=None)
-    if received.security is not None:
+    if received.security is not None and received.payload is not None:
         body = next(received.payload.iterancestors())
         await SecurityCheck(keys, window=Window(), now=_NOW).prove(received.security, body, encrypted=False)
     engine.decode(received)

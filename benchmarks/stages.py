@@ -94,6 +94,7 @@ def _stages(body: bytes) -> dict[str, Callable[[], object]]:
     root = etree.fromstring(text.data)
     received = engine.open(body, content_type=CONTENT_TYPE, soap_action=SOAP_ACTION)
     payload = received.payload
+    assert payload is not None
     message = engine.decode(received)
     answer = bare.handle(message)
     validator = Validator(contract.schemas[contract.namespace])

@@ -27,6 +27,7 @@ from soap.names import WSU, XML_DECLARATION, Version
 from soap.normalise import Taken, needless, normalise
 from soap.schema import ComplexType
 from soap.segments import SegmentWriter
+from soap.shapes import Cut, Shapes, cut
 from soap.streaming import Segments, Streamed
 from soap.validate import Validator
 from xmlgate import Limits, XmlRefused, first_below, parse
@@ -40,16 +41,21 @@ class Received:
 
     `security` is the header block Security of WS-Security, as it came. It and what stands around `payload` are still as
     they were sent, so that signatures can be verified. `size`: bytes of the message.
+
+    `known`: the message itself where it was read by its shape: it has no header, and no tree was built of it. `parts`
+    are those of a message by whose shape the next one may be read.
     """
 
     version: Version
     operation: Operation
-    payload: etree._Element
-    on_behalf_of: FrontClient | None
+    payload: etree._Element | None
+    on_behalf_of: FrontClient | None = None
     addressing: Addressing | None = None
     security: etree._Element | None = None
     size: int = 0
     mtom: bool = False
+    known: Any = None
+    parts: Cut | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,6 +77,7 @@ class Reply:
         return self.body
 
 
+_UTF8 = frozenset({None, "utf-8", "UTF-8"})
 _TAKEN = Reply(status=202, content_type="", body=b"")
 
 
@@ -117,10 +124,12 @@ class Engine:
         limits: Limits,
         validate_answers: bool,
         own_limits: Mapping[str, Limits] | None = None,
+        shapes: int = 0,
     ) -> None:
         """Compile all tables. Raises ContractError when contract and messages do not fit together.
 
-        `own_limits`: operations, by name, whose messages may be larger than `limits` say.
+        `own_limits`: operations, by name, whose messages may be larger than `limits` say. `shapes`: how many shapes of
+        messages are remembered (see `soap.shapes`).
         """
         self.contract = contract
         self._limits = limits
@@ -132,6 +141,7 @@ class Engine:
         self.usual_bytes = limits.max_bytes
         self.most_bytes = max(limits.max_bytes, *(own.max_bytes for own in self._own_limits.values()), 0)
         self._validate_answers = validate_answers
+        self.shapes = Shapes(messages, most=shapes) if shapes else None
         self._validator = Validator(contract.schemas[contract.namespace])
         self._header_validator = Validator(next(s for n, s in contract.schemas.items() if n != contract.namespace))
         self._front_type = contract.header_schema.elements["OnBehalfOf"]
@@ -161,6 +171,13 @@ class Engine:
         kind = read_content_type(content_type)
         mtom, size = accepts(accept), len(body)
         others: tuple[Part, ...] = ()
+        parts = self._cut(body, kind)
+        if parts is not None and self.shapes is not None and (known := self.shapes.read(parts)) is not None:
+            action = kind.action if kind.version is Version.SOAP12 else soap_action
+            self._check_action(known.operation, action, kind.version)
+            return Received(
+                version=kind.version, operation=known.operation, payload=None, size=size, mtom=mtom, known=known.message
+            )
         if kind.boundary is not None:
             kind, body, others = self._unpacked(kind, body)
             mtom = True
@@ -174,10 +191,16 @@ class Engine:
         addressing = read_addressing(envelope.addressing, envelope.version) if envelope.addressing else None
         try:
             action = kind.action if envelope.version is Version.SOAP12 else soap_action
-            return self._received(envelope, action, addressing, mtom=mtom, size=size)
+            received = self._received(envelope, action, addressing, mtom=mtom, size=size)
         except SoapError as refused:
             refused.addressing = addressing
             raise
+        return received if parts is None else replace(received, parts=parts)
+
+    def _cut(self, body: bytes, kind: ContentType) -> Cut | None:
+        """Take a message apart to look for its shape, unless it is one of those that are never read by it."""
+        plain = self.shapes is not None and kind.boundary is None and kind.charset in _UTF8
+        return cut(body, kind.version) if plain and len(body) <= self._limits.max_bytes else None
 
     def _unpacked(self, kind: ContentType, body: bytes) -> tuple[ContentType, bytes, tuple[Part, ...]]:
         """Take the envelope out of an MTOM package; its own Content-Type tells its charset, and maybe the action."""
@@ -268,18 +291,24 @@ class Engine:
     def decode(self, received: Received) -> Any:
         """Validate a message and give it as its dataclass. Raises SoapError SchemaViolation."""
         operation, payload = received.operation, received.payload
+        if payload is None:
+            return received.known
         taken: list[Taken] = []
-        if not self._validator.valid(payload) and not (
+        as_it_came = self._validator.valid(payload)
+        if not as_it_came and not (
             normalise(payload, operation.request, taken=taken) and self._validator.valid(payload)
         ):
             error = self._validator.explain(payload, operation.request, taken=taken)
             error.version = received.version
             raise error
         try:
-            return self._decoders[operation.name](payload)
+            message = self._decoders[operation.name](payload)
         except SoapError as refused:
             refused.version = received.version
             raise
+        if as_it_came and self.shapes is not None and received.parts is not None:
+            self.shapes.remember(received.parts, operation, payload, message)
+        return message
 
     def encode(self, received: Received, answer: Any, *, reference: str = "part") -> Reply:
         """Write an operation's answer in the version of the request; none for a one-way operation or ReplyTo none.

@@ -23,13 +23,15 @@ BUILT_IN = frozenset({"string", "int", "long", "boolean", "dateTime", "base64Bin
 class SimpleType:
     """A built-in type or a restriction of one.
 
-    `documentation` says in words what values are allowed, and `limits` what its facets say, such as `0 to 127`
+    `documentation` says in words what values are allowed, and `limits` what its facets say, such as `0 to 127`.
+    `facets`: names and values of what restricts it, in their order.
     """
 
     name: str
     built_in: str
     documentation: str
     limits: str = ""
+    facets: tuple[tuple[str, str], ...] = ()
 
     @property
     def allowed(self) -> str:
@@ -129,7 +131,9 @@ class _Reader:
         )
 
     def _type_of(self, element: etree._Element) -> SimpleType | ComplexType:
-        """Resolve the type attribute of an element, which must be a QName."""
+        """Resolve the type attribute of an element, which must be a QName, and all that it has."""
+        if bound := _elements(element):
+            raise ContractError(f"element {element.get('name')}: xs:{local_name(bound[0])} is not allowed (rule R7)")
         name = element.get("type")
         if name is None:
             raise ContractError(f"element {element.get('name')} has no named type (rule R2)")
@@ -162,8 +166,13 @@ class _Reader:
         prefix, _, base = str("" if restriction is None else restriction.get("base")).rpartition(":")
         if base not in BUILT_IN or node.nsmap.get(prefix or None) != XSD:
             raise ContractError(f"simple type {node.get('name')} must restrict a built-in type")
+        facets = () if restriction is None else _elements(restriction)
         return SimpleType(
-            name=str(node.get("name")), built_in=base, documentation=documentation(node), limits=_limits(restriction)
+            name=str(node.get("name")),
+            built_in=base,
+            documentation=documentation(node),
+            limits=_limits(restriction),
+            facets=tuple([(local_name(facet), str(facet.get("value"))) for facet in facets]),
         )
 
     def _complex(self, node: etree._Element) -> ComplexType:

@@ -46,7 +46,7 @@ class WsSecurity:
     ) -> MessageProofs:
         """Give what a message proves; no proof where it has no Security header block. Raises SecurityRefused."""
         security = received.security
-        if security is None:
+        if security is None or received.payload is None:
             return MessageProofs(received=received)
         if self._names.store is not certificates:
             self._names = CertificateNames(certificates)
