@@ -10,7 +10,6 @@ import secrets
 import signal
 import socket
 import time
-from base64 import b32encode
 from datetime import UTC, datetime
 
 from server.faults import fault_for
@@ -25,7 +24,8 @@ from soap.messages import sales
 from xmlgate import Limits
 
 PATH = "/v1/sales"
-_CROCKFORD = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", b"0123456789ABCDEFGHJKMNPQRSTVWXYZ")
+_SYMBOLS = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ" * 8
+"""Each of 256 bytes as one of 32 symbols."""
 
 
 class Bare:
@@ -56,9 +56,9 @@ class Bare:
 
     def handle(self, order: sales.CreateOrderRequest) -> sales.CreateOrderAnswer:
         """Make ids and a ticket, and a licence for each line."""
-        random = secrets.token_bytes(31)
-        order_id = random[15:].hex()
-        symbols = b32encode(random[:15]).translate(_CROCKFORD).decode("ascii") + "0"
+        random = secrets.token_bytes(41)
+        order_id = random[25:].hex()
+        symbols = random[:25].translate(_SYMBOLS).decode("ascii")
         return sales.CreateOrderAnswer(
             receipt=sales.OrderReceipt(
                 order_id=order_id,

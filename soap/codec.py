@@ -125,11 +125,11 @@ def compile_decoder(type_: ComplexType, messages: ModuleType) -> Decode:
             lines.append(f"  fill_{child}(message, {value})")
         lines.append("  return message")
     lines += [" walk(message, children, steps)", " return message"]
-    decode: Decode = _compiled("decode", lines, names)
+    decode: Decode = compiled("decode", lines, names)
     return decode
 
 
-def _compiled(name: str, lines: list[str], names: dict[str, Any]) -> Any:
+def compiled(name: str, lines: list[str], names: dict[str, Any]) -> Any:
     """Compile a function from a text, as dataclasses do: a loop over the fields would take twice as long.
 
     The text holds names of the contract, which are letters and digits.
@@ -226,5 +226,5 @@ def compile_encoder(type_: ComplexType, *, prefix: str, attach: bool = False) ->
         else:
             lines += [f" value = message.{field.attribute}", " if value is not None:"]
         lines += [f"  {line}" for line in one]
-    encode: Encode = _compiled("encode", lines, names)
+    encode: Encode = compiled("encode", lines, names)
     return encode

@@ -6,7 +6,7 @@ A call passes `open` (byte gate, parse, envelope, operation), then whatever iden
 
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -35,8 +35,7 @@ from xmlgate import Limits, XmlRefused, first_below, parse
 _BODIES = frozenset(f"{{{version}}}Body" for version in Version)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Received:
+class Received(NamedTuple):
     """A message that is an envelope of one of the service's operations, not yet validated.
 
     `security` is the header block Security of WS-Security, as it came. It and what stands around `payload` are still as
@@ -48,7 +47,7 @@ class Received:
 
     version: Version
     operation: Operation
-    payload: etree._Element | None
+    payload: etree._Element | None = None
     on_behalf_of: FrontClient | None = None
     addressing: Addressing | None = None
     security: etree._Element | None = None
@@ -58,8 +57,7 @@ class Received:
     parts: Cut | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """Bytes to send back, with the HTTP status and Content-Type that belong to them.
 
     Status 202 has neither: the request was taken, and nothing is said of it.
@@ -172,12 +170,12 @@ class Engine:
         mtom, size = accepts(accept), len(body)
         others: tuple[Part, ...] = ()
         parts = self._cut(body, kind)
-        if parts is not None and self.shapes is not None and (known := self.shapes.read(parts)) is not None:
-            action = kind.action if kind.version is Version.SOAP12 else soap_action
-            self._check_action(known.operation, action, kind.version)
-            return Received(
-                version=kind.version, operation=known.operation, payload=None, size=size, mtom=mtom, known=known.message
-            )
+        if parts is not None and self.shapes is not None and (shape := self.shapes.find(parts)) is not None:
+            known = shape.read(parts.values)
+            if known is not None:
+                action = kind.action if kind.version is Version.SOAP12 else soap_action
+                self._check_action(shape.operation, action, kind.version)
+                return Received(kind.version, shape.operation, size=size, mtom=mtom, known=known)
         if kind.boundary is not None:
             kind, body, others = self._unpacked(kind, body)
             mtom = True
@@ -195,7 +193,7 @@ class Engine:
         except SoapError as refused:
             refused.addressing = addressing
             raise
-        return received if parts is None else replace(received, parts=parts)
+        return received if parts is None else received._replace(parts=parts)
 
     def _cut(self, body: bytes, kind: ContentType) -> Cut | None:
         """Take a message apart to look for its shape, unless it is one of those that are never read by it."""
@@ -353,7 +351,7 @@ class Engine:
         encoder(answer, out)
         out.append(self._frames[operation.name, version].end)
         if self._validate_answers:
-            self.encode(replace(received, mtom=False), answer)
+            self.encode(received._replace(mtom=False), answer)
         content_type, body = write_package(out, version)
         return Reply(status=200, content_type=content_type, body=body)
 

@@ -1,6 +1,6 @@
 """Values that are plainly allowed: what a text stands for, found out without a parser and a schema.
 
-A reader knows one simple type of the contract. It says None to whatever it is not sure of, and then the whole way
+A reader knows one simple type of the contract. Whatever it is not sure of it does not take, and then the whole way
 through parser and schema decides: it may know less than XML Schema does, and never more.
 """
 
@@ -9,15 +9,26 @@ from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from soap.schema import SimpleType
 
-Read = Callable[[str], Any]
-"""A text to its value, or to None. The text of a `string` has been found free of markup and control characters."""
 
-_MOST_DIGITS = 18
-"""Every number of so many digits is below 2 to the power of 63."""
+class Plain(NamedTuple):
+    """How a text of one type is read, as Python expressions over the name `{0}`.
+
+    `holds` must be true of the text, `value` gives its value, and `taken` must be true of that; '' is always true.
+    `names` are what the expressions use. The text of a `string` is free of markup and control characters already.
+    """
+
+    holds: str = ""
+    value: str = "{0}"
+    taken: str = ""
+    names: Mapping[str, Any] = {}
+
+
+_MOST_DIGITS = 19
+"""No number below 2 to the power of 63 needs more."""
 
 _SAME_IN_PYTHON = re.compile(
     r"(?:(?:[A-Za-z0-9-]|\[(?:[A-Za-z0-9]-[A-Za-z0-9]|!-~|[A-Za-z0-9]|\\-|-(?=\]))+\])"
@@ -31,64 +42,71 @@ _DATE_TIME = re.compile(
 _BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 
 
-def reader_of(type_: SimpleType) -> Read | None:
-    """Make the reader of a type; None where it has a facet that readers do not know."""
+def plain_of(type_: SimpleType) -> Plain | None:
+    """Give how values of a type are read; None where it has a facet that is not known here."""
     facets = dict(type_.facets)
-    if len(facets) < len(type_.facets):
-        return _one_of(frozenset(value for _, value in type_.facets)) if set(facets) == {"enumeration"} else None
+    allowed = [value for name, value in type_.facets if name == "enumeration"]
     make, known = _MAKERS[type_.built_in]
-    return make(facets) if facets.keys() <= known else None
+    # Several facets of one name, but for the values that are listed, are alternatives or would have to be put together.
+    if not facets.keys() <= known or len(type_.facets) > len(facets.keys() - {"enumeration"}) + len(allowed):
+        return None
+    if allowed:
+        lengths = _lengths("{0}", facets)
+        holds = f"{{0}} in one_of_{type_.name}"
+        names = {f"one_of_{type_.name}": frozenset(allowed)}
+        return None if "pattern" in facets else Plain(holds=f"{holds} and {lengths}" if lengths else holds, names=names)
+    return make(type_.name, facets)
 
 
-def _one_of(allowed: frozenset[str]) -> Read:
-    return lambda text: text if text in allowed else None
-
-
-def _string(facets: Mapping[str, str]) -> Read | None:
-    if "enumeration" in facets:
-        return _one_of(frozenset({facets["enumeration"]})) if len(facets) == 1 else None
-    least, most = _lengths(facets)
+def _string(name: str, facets: Mapping[str, str]) -> Plain | None:
+    lengths = _lengths("{0}", facets)
     if "pattern" not in facets:
-        return lambda text: text if least <= len(text) <= most else None
+        return Plain(holds=lengths)
     if _SAME_IN_PYTHON.fullmatch(facets["pattern"]) is None:
         return None
-    matches = re.compile(facets["pattern"]).fullmatch
-    return lambda text: text if least <= len(text) <= most and matches(text) else None
+    matches = f"matches_{name}({{0}})"
+    return Plain(
+        holds=f"{lengths} and {matches}" if lengths else matches,
+        names={f"matches_{name}": re.compile(facets["pattern"]).fullmatch},
+    )
 
 
-def _lengths(facets: Mapping[str, str]) -> tuple[int, int]:
-    return int(facets.get("minLength", 0)), int(facets.get("maxLength", 2**31))
+def _lengths(value: str, facets: Mapping[str, str]) -> str:
+    least, most = facets.get("minLength"), facets.get("maxLength")
+    if most is None:
+        return "" if least is None else f"len({value}) >= {int(least)}"
+    return f"{int(least or 0)} <= len({value}) <= {int(most)}"
 
 
-def _whole(lowest: int, highest: int, facets: Mapping[str, str]) -> Read:
+def _whole(lowest: int, highest: int, _name: str, facets: Mapping[str, str]) -> Plain:
     least = max(lowest, int(facets.get("minInclusive", lowest)))
     most = min(highest, int(facets.get("maxInclusive", highest)))
-
-    def read(text: str) -> int | None:
-        if not (text.isdigit() and text.isascii() and len(text) <= _MOST_DIGITS):
-            return None
-        value = int(text)
-        return value if least <= value <= most else None
-
-    return read
+    return Plain(
+        holds=f"{{0}}.isdigit() and {{0}}.isascii() and len({{0}}) <= {_MOST_DIGITS}",
+        value="int({0})",
+        taken=f"{least} <= {{0}} <= {most}",
+    )
 
 
-def _bytes(facets: Mapping[str, str]) -> Read:
-    least, most = _lengths(facets)
-
-    def read(text: str) -> bytes | None:
-        try:
-            value = a2b_base64(text, strict_mode=True)
-        except ValueError:
-            return None
-        # What is written again alike has neither white space nor bits that stand for nothing.
-        same = b2a_base64(value, newline=False).decode("ascii") == text
-        return value if same and least <= len(value) <= most else None
-
-    return read
+def _bytes(_name: str, facets: Mapping[str, str]) -> Plain:
+    lengths = _lengths("{0}", facets)
+    return Plain(
+        value="bytes_of({0})",
+        taken=f"{{0}} is not None and {lengths}" if lengths else "{0} is not None",
+        names={"bytes_of": _bytes_of},
+    )
 
 
-def _date_time(text: str) -> datetime | None:
+def _bytes_of(text: str) -> bytes | None:
+    try:
+        value = a2b_base64(text, strict_mode=True)
+    except ValueError:
+        return None
+    # What is written again alike has neither white space nor bits that stand for nothing.
+    return value if b2a_base64(value, newline=False).decode("ascii") == text else None
+
+
+def _time_of(text: str) -> datetime | None:
     if _DATE_TIME.fullmatch(text) is None:
         return None
     try:
@@ -99,12 +117,14 @@ def _date_time(text: str) -> datetime | None:
 
 _LENGTHS = frozenset({"minLength", "maxLength"})
 _RANGE = frozenset({"minInclusive", "maxInclusive"})
-_MAKERS: dict[str, tuple[Callable[[Mapping[str, str]], Read | None], frozenset[str]]] = {
+_TIME = Plain(value="time_of({0})", taken="{0} is not None", names={"time_of": _time_of})
+_BOOLEAN = Plain(holds="{0} in booleans", value="booleans[{0}]", names={"booleans": _BOOLEANS})
+_MAKERS: dict[str, tuple[Callable[[str, Mapping[str, str]], Plain | None], frozenset[str]]] = {
     "string": (_string, _LENGTHS | {"pattern", "enumeration"}),
     "int": (partial(_whole, -(2**31), 2**31 - 1), _RANGE),
     "long": (partial(_whole, -(2**63), 2**63 - 1), _RANGE),
     "base64Binary": (_bytes, _LENGTHS),
-    "boolean": (lambda _: _BOOLEANS.get, frozenset()),
-    "dateTime": (lambda _: _date_time, frozenset()),
+    "boolean": (lambda *_: _BOOLEAN, frozenset()),
+    "dateTime": (lambda *_: _TIME, frozenset()),
 }
-"""What makes the reader of each built-in type, and which facets it knows."""
+"""What tells how each built-in type is read, and which facets it knows."""

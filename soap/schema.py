@@ -132,11 +132,11 @@ class _Reader:
 
     def _type_of(self, element: etree._Element) -> SimpleType | ComplexType:
         """Resolve the type attribute of an element, which must be a QName, and all that it has."""
-        if bound := _elements(element):
-            raise ContractError(f"element {element.get('name')}: xs:{local_name(bound[0])} is not allowed (rule R7)")
         name = element.get("type")
         if name is None:
             raise ContractError(f"element {element.get('name')} has no named type (rule R2)")
+        if bound := _elements(element):
+            raise ContractError(f"element {element.get('name')}: xs:{local_name(bound[0])} is not allowed (rule R7)")
         prefix, _, local = name.rpartition(":")
         namespace = element.nsmap.get(prefix or None, "")
         if namespace == XSD:

@@ -14,27 +14,33 @@ was judged, and nothing in the contract binds values to each other.
 
 import re
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from operator import itemgetter
+from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any, NamedTuple
 
 from lxml import etree
 
+from soap.codec import compiled
 from soap.contract import Operation
 from soap.names import Version
-from soap.plain import Read, reader_of
-from soap.schema import ComplexType, SimpleType
+from soap.plain import Plain, plain_of
+from soap.schema import ComplexType, Field, SimpleType
 
 MOST_BYTES = 64 * 1024
 """A longer message is not looked at."""
 
 _MOST_SHAPE = 8 * 1024
+_MOST_VALUES = 512
 _MOST_MET = 4096
+_AT_ONCE = 64
+_EACH = 64
+"""So many shapes may be made when they come, and one more for each so many messages that went the whole way.
+
+To make one takes as long as ten messages, and anybody can send new ones all the time.
+"""
+
 _VALUE = re.compile(r">([^<>\s][^<]*+)</")
 _DECLARED_UTF8 = re.compile(r"""<\?xml version=["']1\.0["'](?: encoding=["'](?:utf-8|UTF-8)["'])? ?\?>""")
-_empty = object.__new__
-_Set = Callable[[Any, Any], None]
 
 
 class Cut(NamedTuple):
@@ -44,28 +50,11 @@ class Cut(NamedTuple):
     values: Sequence[str]
 
 
-class Known(NamedTuple):
-    """A message that was read by its shape."""
+class Shape(NamedTuple):
+    """What is remembered: `read` gives the message of values, or None where one of them is not plainly allowed."""
 
     operation: Operation
-    message: Any
-
-
-class _Filled(NamedTuple):
-    """How an object is made: for each field what sets it, and the place of its value, a constant, or more of these."""
-
-    made: type[Any]
-    values: list[tuple[_Set, int]]
-    absent: list[tuple[_Set, None]]
-    objects: list[tuple[_Set, "_Filled"]]
-    lists: list[tuple[_Set, list["int | _Filled"]]]
-
-
-class _Shape(NamedTuple):
-    operation: Operation
-    readers: tuple[Read, ...]
-    texts: Callable[[Sequence[str]], Iterable[str]] | None
-    filled: _Filled
+    read: Callable[[Sequence[str]], Any]
 
 
 def cut(body: bytes, version: Version) -> Cut | None:
@@ -87,38 +76,31 @@ class Shapes:
         self._most = most
         self._messages = messages
         # None for a shape that was looked at and cannot be read this way.
-        self._known: dict[tuple[str, ...], _Shape | None] = {}
+        self._known: dict[tuple[str, ...], Shape | None] = {}
         self._met: set[int] = set()
-        self._readers: dict[str, Read | None] = {}
+        self._may_make = _AT_ONCE * _EACH
+        self._plain: dict[str, Plain | None] = {}
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
         """How many are remembered."""
         return len(self._known)
 
-    def read(self, found: Cut) -> Known | None:
-        """Give the message, or None where the whole way must be gone."""
-        shape = self._known.get(found.shape)
-        if shape is None:
-            return None
-        if shape.texts is not None:
-            texts = "".join(shape.texts(found.values))
-            if not texts.isprintable() or "&" in texts or ">" in texts:
-                return None
-        values = [read(text) for read, text in zip(shape.readers, found.values, strict=True)]
-        return None if None in values else Known(shape.operation, _made(shape.filled, values))
+    def find(self, found: Cut) -> Shape | None:
+        """Give the shape of a message if it can be read by it."""
+        return self._known.get(found.shape)
 
     def remember(self, found: Cut, operation: Operation, payload: etree._Element, message: Any) -> None:
         """Remember the shape of a message that was found valid as it came, when it comes for the second time."""
-        if found.shape in self._known or not self._was_met(found.shape):
-            return
-        shape = self._shape(found, operation, payload) if _is_plain(found) and _is_alone(payload) else None
-        if (
-            shape is not None
-            and _made(shape.filled, [r(v) for r, v in zip(shape.readers, found.values, strict=True)]) != message
-        ):
-            raise AssertionError(f"the shape of a message of {operation.name} gives another message")
         with self._lock:
+            self._may_make = min(self._may_make + 1, _AT_ONCE * _EACH)
+            if found.shape in self._known or not self._was_met(found.shape) or self._may_make < _EACH:
+                return
+            self._may_make -= _EACH
+            shape = self._shape(found, operation, payload) if _is_plain(found) and _is_alone(payload) else None
+            again = None if shape is None else shape.read(found.values)
+            if again is not None and again != message:
+                raise AssertionError(f"the shape of a message of {operation.name} gives another message")
             if len(self._known) >= self._most:
                 del self._known[next(iter(self._known))]
             self._known[found.shape] = shape
@@ -126,48 +108,80 @@ class Shapes:
     def _was_met(self, shape: tuple[str, ...]) -> bool:
         mark = hash(shape)
         if mark in self._met:
-            return sum(map(len, shape)) <= _MOST_SHAPE
+            return sum(map(len, shape)) <= _MOST_SHAPE and len(shape) <= _MOST_VALUES
         if len(self._met) >= _MOST_MET:
             self._met.clear()
         self._met.add(mark)
         return False
 
-    def _shape(self, found: Cut, operation: Operation, payload: etree._Element) -> _Shape | None:
-        leaves: list[tuple[SimpleType, str]] = []
-        filled = self._filled(payload, operation.request, leaves)
-        readers = [reader for type_, _ in leaves if (reader := self._reader(type_)) is not None]
-        if [text for _, text in leaves] != list(found.values) or len(readers) < len(leaves):
+    def _shape(self, found: Cut, operation: Operation, payload: etree._Element) -> Shape | None:
+        writer = _Writer(self._messages)
+        made = writer.made(payload, operation.request)
+        if [text for _, text in writer.values] != list(found.values):
             return None
-        texts = [place for place, (type_, _) in enumerate(leaves) if type_.built_in == "string"]
-        return _Shape(operation, tuple(readers), itemgetter(*texts) if texts else None, filled)
+        plain = [self._plain_of(type_) for type_, _ in writer.values]
+        known = [one for one in plain if one is not None]
+        if len(known) < len(plain):
+            return None
+        texts = [f"t{place}" for place, (type_, _) in enumerate(writer.values) if type_.built_in == "string"]
+        lines = ["def read(values):"]
+        if known:
+            lines.append(f" {', '.join(f't{place}' for place in range(len(known)))}, = values")
+        if texts:
+            lines += [
+                f" texts = f'{{{'}{'.join(texts)}}}'",
+                " if not texts.isprintable() or '&' in texts or '>' in texts: return None",
+            ]
+        for place, one in enumerate(known):
+            value = f"t{place}"
+            lines += [f" if not ({one.holds.format(value)}): return None"] if one.holds else []
+            lines += [f" {value} = {one.value.format(value)}"] if one.value != "{0}" else []
+            lines += [f" if not ({one.taken.format(value)}): return None"] if one.taken else []
+            writer.names |= one.names
+        lines += [*writer.lines, f" return {made}"]
+        return Shape(operation, compiled("read", lines, writer.names))
 
-    def _reader(self, type_: SimpleType) -> Read | None:
-        if type_.name not in self._readers:
-            self._readers[type_.name] = reader_of(type_)
-        return self._readers[type_.name]
+    def _plain_of(self, type_: SimpleType) -> Plain | None:
+        if type_.name not in self._plain:
+            self._plain[type_.name] = plain_of(type_)
+        return self._plain[type_.name]
 
-    def _filled(self, element: etree._Element, type_: ComplexType, leaves: list[tuple[SimpleType, str]]) -> _Filled:
-        """Walk a valid element; the type and text of each of its values are appended to `leaves`."""
-        filled = _Filled(getattr(self._messages, type_.name), [], [], [], [])
-        for field in type_.fields:
-            fill, content = getattr(filled.made, field.attribute).__set__, list[int | _Filled]()
-            for child in element.iterchildren(field.tag):
-                if isinstance(field.type, ComplexType):
-                    content.append(self._filled(child, field.type, leaves))
-                else:
-                    content.append(len(leaves))
-                    leaves.append((field.type, child.text or ""))
-            if field.many:
-                filled.lists.append((fill, content))
-                continue
-            match content:
-                case [int() as place]:
-                    filled.values.append((fill, place))
-                case [_Filled() as inner]:
-                    filled.objects.append((fill, inner))
-                case _:
-                    filled.absent.append((fill, None))
-        return filled
+
+class _Writer:
+    """Writes what makes a message of values that are named `t0`, `t1` and so on."""
+
+    def __init__(self, messages: ModuleType) -> None:
+        self.lines: list[str] = []
+        self.names: dict[str, Any] = {"empty": object.__new__}
+        self.values: list[tuple[SimpleType, str]] = []
+        self._messages = messages
+        self._objects = 0
+
+    def made(self, element: etree._Element, type_: ComplexType) -> str:
+        """Write what makes the object of a valid element, and give its name."""
+        class_ = getattr(self._messages, type_.name)
+        name, self._objects = f"m{self._objects}", self._objects + 1
+        self.names[type_.name] = class_
+        fields = [(field.attribute, self._content(element, field)) for field in type_.fields]
+        self.lines.append(f" {name} = empty({type_.name})")
+        for attribute, content in fields:
+            fill = f"fill_{type_.name}_{attribute}"
+            # A frozen object is filled through its slots, as decoders do.
+            self.names[fill] = getattr(class_, attribute).__set__
+            self.lines.append(f" {fill}({name}, {content})")
+        return name
+
+    def _content(self, element: etree._Element, field: Field) -> str:
+        found = [self._one(child, field.type) for child in element.iterchildren(field.tag)]
+        if field.many:
+            return f"({', '.join(found)}{',' if found else ''})"
+        return found[0] if found else "None"
+
+    def _one(self, child: etree._Element, type_: ComplexType | SimpleType) -> str:
+        if isinstance(type_, ComplexType):
+            return self.made(child, type_)
+        self.values.append((type_, child.text or ""))
+        return f"t{len(self.values) - 1}"
 
 
 def _is_plain(found: Cut) -> bool:
@@ -184,17 +198,3 @@ def _is_alone(payload: etree._Element) -> bool:
     envelope = None if body is None else body.getparent()
     alone = envelope is not None and len(envelope) == 1 and envelope.getparent() is None
     return alone and not any(element.attrib for element in payload.iter())
-
-
-def _made(filled: _Filled, values: Sequence[Any]) -> Any:
-    message = _empty(filled.made)
-    # A frozen object is filled through its slots, as decoders do.
-    for fill, place in filled.values:
-        fill(message, values[place])
-    for fill, constant in filled.absent:
-        fill(message, constant)
-    for fill, inner in filled.objects:
-        fill(message, _made(inner, values))
-    for fill, several in filled.lists:
-        fill(message, tuple([values[one] if isinstance(one, int) else _made(one, values) for one in several]))
-    return message

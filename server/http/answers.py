@@ -1,15 +1,14 @@
 """Answers as bytes (RFC 9112, section 4)."""
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
+from typing import NamedTuple
 
 PLAIN = "text/plain; charset=utf-8"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What is sent back: whole bytes with their length, or pieces as they become ready, in the chunked coding.
 
     No content type is told where it is ''.

@@ -143,7 +143,9 @@ def test_the_allowed_subset_becomes_tables_in_document_order(schema_text: Schema
         "{urn:t}someName",
         "A name.",
     )
-    assert name.type == SimpleType(name="Name", built_in="string", documentation="1 to 9.")
+    assert name.type == SimpleType(
+        name="Name", built_in="string", documentation="1 to 9.", facets=(("maxLength", "9"),)
+    )
     assert (name.optional, name.many, repeated.optional, repeated.many) == (False, False, True, True)
     assert repeated.type is inner
 
