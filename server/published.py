@@ -45,6 +45,7 @@ def service_of(published: Published, settings: Settings, public_url: str) -> Ser
             limits=settings.xml_limits,
             validate_answers=settings.validate_answers,
             own_limits=settings.own_limits,
+            shapes=settings.remembered_shapes,
         ),
         handlers=handlers_of(contract),
         documents=_documents(published, contract, public_url),

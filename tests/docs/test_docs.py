@@ -17,7 +17,7 @@ from server.listener import serving
 from server.settings import load_settings
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted(path for path in ROOT.rglob("*.md") if not {".venv", ".git"} & set(path.parts))
+PAGES = sorted(path for path in ROOT.rglob("*.md") if not {".venv", ".git", ".cache"} & set(path.parts))
 
 
 def generator() -> dict[str, object]:
