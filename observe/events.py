@@ -3,8 +3,11 @@
 Tickets, keys and personal data never stand in an event; a ticket is named by its last five symbols at most.
 """
 
+import asyncio
 import json
+from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TextIO
@@ -23,19 +26,27 @@ class LogFormat(StrEnum):
 
 
 class EventLog:
-    """Writes events to a stream, with the time of the injected clock."""
+    """Writes events to a stream, with the time of the injected clock.
+
+    Those of exchanges that end in the same turn of the event loop go out as one, before any other event that comes
+    later: a call of the system for each costs as much as all else about it, and lets another thread in between.
+    """
 
     def __init__(self, stream: TextIO, *, format: LogFormat, clock: Clock) -> None:  # noqa: A002  the word users know
         def stamp(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-            return {"time": clock().astimezone(UTC).isoformat(timespec="milliseconds"), **event}
+            return {"time": _written(clock()), **event}
 
+        # `json.dumps` would make an encoder for each event.
+        encode = json.JSONEncoder(default=repr).encode
         renderer: structlog.typing.Processor
         if format is LogFormat.JSON:
-            # `json.dumps` would make an encoder for each event.
-            encode = json.JSONEncoder(default=repr).encode
             renderer = structlog.processors.JSONRenderer(serializer=lambda event, **_: encode(event))
         else:
             renderer = structlog.dev.ConsoleRenderer(colors=stream.isatty(), timestamp_key="time", sort_keys=False)
+        self._stream = stream
+        self._clock = clock
+        self._encode = encode if format is LogFormat.JSON else None
+        self._waiting: deque[str] = deque()
         self._logger: structlog.BoundLogger = structlog.wrap_logger(
             structlog.WriteLogger(stream),
             processors=[structlog.processors.add_log_level, stamp, structlog.processors.format_exc_info, renderer],
@@ -44,14 +55,45 @@ class EventLog:
             # Bound once: what `wrap_logger` gives binds itself anew for each event.
         ).bind()
 
+    def exchange(self, **fields: object) -> None:
+        """Write the event of an exchange that is over."""
+        if self._encode is None:
+            self._logger.info("exchange", **fields)
+            return
+        event = {"time": _written(self._clock()), **fields, "event": "exchange", "level": "info"}
+        self._waiting.append(self._encode(event))
+        if len(self._waiting) == 1:
+            try:
+                asyncio.get_running_loop().call_soon(self.flush)
+            except RuntimeError:
+                self.flush()
+
+    def flush(self) -> None:
+        """Write the events of exchanges that wait for the end of this turn."""
+        lines: list[str] = []
+        with suppress(IndexError):
+            while self._waiting:
+                # One by one, since another thread may do so at the same time.
+                lines.append(self._waiting.popleft())
+        if lines:
+            self._stream.write("\n".join([*lines, ""]))
+            self._stream.flush()
+
     def info(self, event: str, **fields: object) -> None:
         """Write an event of the ordinary course."""
+        self.flush()
         self._logger.info(event, **fields)
 
     def warning(self, event: str, **fields: object) -> None:
         """Write an event that an operator should look at."""
+        self.flush()
         self._logger.warning(event, **fields)
 
     def failure(self, event: str, error: BaseException, **fields: object) -> None:
         """Write an event for a bug or a broken part, with the traceback of `error`."""
+        self.flush()
         self._logger.error(event, exc_info=error, **fields)
+
+
+def _written(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")

@@ -88,6 +88,15 @@ class AccessMetrics:
         self.filter_version = Gauge(
             "opendepot_filter_version", "Version of the document of filter rules in force.", registry=registry
         )
+        self._decided: dict[tuple[str, ...], Counter] = {}
+
+    def decided(self, *labels: str) -> None:
+        """Count a decision about an address, by the labels of `filter_decisions`."""
+        found = self._decided.get(labels)
+        if found is None:
+            # Looked up once, as with exchanges.
+            found = self._decided[labels] = self.filter_decisions.labels(*labels)
+        found.inc()
 
 
 class KeyMetrics:

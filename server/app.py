@@ -2,7 +2,6 @@
 
 import asyncio
 import posixpath
-import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import TextIO
 from containers import FirmSecurityBox
 from ipfilters import Endpoint, TrustedProxies
 from observe import EventLog, Health, Metrics
+from server.chance import DrawnAhead
 from server.core import Clock, Core, Random, utc_now
 from server.dispatch import Dispatcher, Service
 from server.downloads import DOWNLOAD_PATH, Downloads
@@ -64,10 +64,11 @@ def build_application(
     admin_url: str = "http://localhost",
     log: TextIO,
     clock: Clock = utc_now,
-    random: Random = secrets.token_bytes,
+    random: Random | None = None,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> Application:
     """Compile the contracts and put everything together. Raises ContractError when it does not fit."""
+    random = random or DrawnAhead()
     events = EventLog(log, format=settings.log_format, clock=clock)
     metrics = Metrics(version=version("opendepot"))
     _watch(core, events, metrics)

@@ -1,7 +1,6 @@
 """The rules over an open storage, from settings, without any listener: what servers and CLI verbs work with."""
 
 import os
-import secrets
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
@@ -33,6 +32,7 @@ from licensing.transfers.journal import Journal
 from licensing.vault import Vault
 from licensing.vendor_actions import VendorActions
 from licensing.watching import Watcher
+from server.chance import DrawnAhead
 from server.errors import SettingsError
 from server.keys.files import open_box, read_rings
 from server.keys.keeper import KeyKeeper
@@ -104,17 +104,18 @@ async def opened_core(
     settings: Settings,
     *,
     clock: Clock = utc_now,
-    random: Random = secrets.token_bytes,
+    random: Random | None = None,
     monotonic: Callable[[], float] = time.monotonic,
     open_database: OpenDatabase | None = None,
 ) -> AsyncIterator[Core]:
     """Open keys and database and give the rules over them.
 
-    `open_database` is another one where the way to commit varies.
+    `open_database` is another one where the way to commit varies; `random` is the operating system's, if not given.
 
     Raises SettingsError for keys that are missing or belong to another database, and `storage.errors.StorageError`.
     """
     rings = read_rings(settings)
+    random = random or DrawnAhead()
     vault = Vault(pepper=rings[KeyKind.PEPPER], sealing_key=rings[KeyKind.SEALING_KEY], random=random)
     owner = _owner(random)
     opened = await (open_database or open_storage)(

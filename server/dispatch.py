@@ -350,8 +350,7 @@ class SoapExchange:
             request_bytes=self._request_bytes,
         )
         shop = None if self._caller is None else self._caller.identified_shop
-        dispatcher.events.info(
-            "exchange",
+        dispatcher.events.exchange(
             reference=self._reference,
             service=service,
             operation=self._operation,

@@ -94,6 +94,8 @@ class FilterKeeper:
 
     def count(self, decision: Decision) -> None:
         """Count a decision for the rule that took it, a shadow rule where it would have."""
+        if decision.winner is None and decision.shadow is None:
+            return
         self._hits.count(decision, self._clock())
         shadow = None if decision.shadow is None else decision.shadow.winner
         for rule in (decision.winner, shadow if shadow is not None and shadow.mode is Mode.SHADOW else None):

@@ -194,17 +194,21 @@ class Gates:
         caller = Caller(
             identified_shop=shop,
             address=call.client.address,
-            kinds=tuple(proof.kind.value for proof in proven.proofs),
-            credential_ids=tuple(proof.credential_id for proof in proven.proofs),
+            kinds=tuple([proof.kind.value for proof in proven.proofs]),
+            credential_ids=tuple([proof.credential_id for proof in proven.proofs]),
             marks=proven.marks,
         )
         return proven.received, self._spoken_for(proven.received, call, caller, proven.proofs)
 
     async def _proven(self, received: Received, call: Calling) -> MessageProofs:
         """Verify all that a request brought. Raises NotIdentified for an API key that nobody has."""
-        state, now = self._filters.fresh(), self._filters.now()
+        state = self._filters.fresh()
         proofs = await self._proven_by_head(call, state)
-        message = await self._message_security.prove(received, call, certificates=state.certificates, now=now)
+        if received.security is None:
+            return MessageProofs(received=received, proofs=tuple(proofs))
+        message = await self._message_security.prove(
+            received, call, certificates=state.certificates, now=self._filters.now()
+        )
         return replace(message, proofs=(*proofs, *message.proofs))
 
     async def admit_large(self, call: Calling, *, usual: int) -> None:
@@ -248,7 +252,8 @@ class Gates:
                 else "this client certificate belongs to no active shop, or does not hold now"
             )
         shop = proofs[0].shop
-        if any(proof.shop.shop_id != shop.shop_id for proof in proofs) or call.named not in {None, shop.name}:
+        of_others = len(proofs) > 1 and any(proof.shop.shop_id != shop.shop_id for proof in proofs)
+        if of_others or (call.named is not None and call.named != shop.name):
             raise NotIdentified(NO_SHOP)
         state = self._filters.fresh()
         shop = state.shops.get(shop.name, shop)
@@ -315,9 +320,9 @@ class Gates:
 
     def _counted(self, decision: Decision, endpoint: Endpoint, kind: str) -> None:
         self._filters.count(decision)
-        self._metrics.filter_decisions.labels(endpoint.value, kind, "enforce", decision.reason.value).inc()
+        self._metrics.decided(endpoint.value, kind, "enforce", decision.reason.value)
         if decision.shadow is not None:
-            self._metrics.filter_decisions.labels(endpoint.value, kind, "shadow", decision.shadow.reason.value).inc()
+            self._metrics.decided(endpoint.value, kind, "shadow", decision.shadow.reason.value)
 
     def tell_denied(self, reference: str, denial: Mapping[str, object]) -> None:
         """Tell why an address was denied, to the log alone."""

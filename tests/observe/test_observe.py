@@ -30,6 +30,81 @@ def test_events_are_json_lines_with_time_level_and_fields() -> None:
     assert "ValueError: what went wrong" in third["exception"]
 
 
+class Counting(io.StringIO):
+    """A stream that knows how often it was written to."""
+
+    writes = 0
+
+    def write(self, text: str) -> int:
+        self.writes += 1
+        return super().write(text)
+
+    def events(self) -> list[dict[str, object]]:
+        return [json.loads(line) for line in self.getvalue().splitlines()]
+
+
+async def test_exchanges_that_end_in_one_turn_are_written_at_once_at_its_end() -> None:
+    stream = Counting()
+    log = EventLog(stream, format=LogFormat.JSON, clock=now)
+    for number in range(5):
+        log.exchange(reference=str(number), shop=None)
+    assert stream.writes == 0
+    await asyncio.sleep(0)
+    assert stream.writes == 1
+    assert [event["reference"] for event in stream.events()] == ["0", "1", "2", "3", "4"]
+    time = "2026-01-02T03:04:05.678+00:00"
+    assert stream.getvalue().splitlines()[0] == json.dumps(
+        {"time": time, "reference": "0", "shop": None, "event": "exchange", "level": "info"}
+    )
+    await asyncio.sleep(0)
+    log.exchange(reference="5")
+    await asyncio.sleep(0)
+    assert stream.events()[5]["reference"] == "5"
+
+
+async def test_whatever_is_told_later_stands_behind_the_exchanges_that_wait() -> None:
+    for tell in (
+        lambda log: log.info("later"),
+        lambda log: log.warning("later"),
+        lambda log: log.failure("later", ValueError()),
+    ):
+        stream = Counting()
+        log = EventLog(stream, format=LogFormat.JSON, clock=now)
+        log.exchange(reference="r")
+        tell(log)
+        log.exchange(reference="s")
+        assert [event["event"] for event in stream.events()] == ["exchange", "later"]
+        await asyncio.sleep(0)
+        assert [event["event"] for event in stream.events()] == ["exchange", "later", "exchange"]
+
+
+async def test_exchanges_told_in_threads_and_in_the_loop_are_all_there_once() -> None:
+    stream = io.StringIO()
+    log = EventLog(stream, format=LogFormat.JSON, clock=now)
+
+    def told(part: int) -> None:
+        for number in range(200):
+            log.exchange(reference=f"{part} {number}")
+
+    threads = [asyncio.create_task(asyncio.to_thread(told, part)) for part in range(4)]
+    for number in range(200):
+        log.exchange(reference=f"loop {number}")
+        await asyncio.sleep(0)
+    await asyncio.gather(*threads)
+    await asyncio.sleep(0)
+    references = [json.loads(line)["reference"] for line in stream.getvalue().splitlines()]
+    assert len(references) == len(set(references)) == 1000
+
+
+def test_an_exchange_is_written_at_once_where_no_loop_runs_and_for_people() -> None:
+    stream = io.StringIO()
+    EventLog(stream, format=LogFormat.JSON, clock=now).exchange(reference="r")
+    assert json.loads(stream.getvalue())["reference"] == "r"
+    stream = io.StringIO()
+    EventLog(stream, format=LogFormat.TEXT, clock=now).exchange(reference="r")
+    assert "reference=r" in stream.getvalue()
+
+
 def test_events_for_people_are_text() -> None:
     stream = io.StringIO()
     EventLog(stream, format=LogFormat.TEXT, clock=now).info("served", number=1)
