@@ -20,13 +20,13 @@ def within_bounds(data: bytes, *, declaration: int, limits: Limits) -> bool:
     `declaration` is the length of the XML declaration at the start. Depth is not judged here: the parser
     judges it.
     """
-    # Each element opens with a `<` of its own, and `=` and `xmlns` bound what any one element can carry. `<!` and
-    # `<?` can be harmless (a comment, a CDATA section), but only the exact count can tell.
+    # Each element opens with a `<` of its own that no `/` follows, and `=` and `xmlns` bound what any one element can
+    # carry. `<!` and `<?` can be harmless (a comment, a CDATA section), but only the exact count can tell.
     # Each attribute, and so each namespace declaration, has a `=`. What the length alone rules out is not counted.
     special, long_attribute, long_value = _patterns(limits.name_bytes)
     equals = data.count(b"=", declaration)
     return (
-        (len(data) <= limits.elements or data.count(b"<", declaration) <= limits.elements)
+        (len(data) <= limits.elements or _opened(data, declaration, most=limits.elements) <= limits.elements)
         and equals <= min(limits.attributes, limits.elements)
         and (equals <= limits.namespaces or data.count(b"xmlns") <= limits.namespaces)
         and special.search(data, declaration) is None
@@ -41,6 +41,12 @@ def count_exactly(data: bytes, *, limits: Limits) -> None:
     Raises XmlRefused: DtdForbidden, ProcessingInstruction, TooComplex, or Malformed for what is no XML.
     """
     _ExactCount(limits).run(data)
+
+
+def _opened(data: bytes, start: int, *, most: int) -> int:
+    """Count each `<` that no `/` follows; end tags are told apart only where there are more than `most` of both."""
+    tags = data.count(b"<", start)
+    return tags if tags <= most else tags - data.count(b"</", start)
 
 
 @lru_cache(maxsize=8)

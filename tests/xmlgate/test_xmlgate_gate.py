@@ -135,6 +135,19 @@ def test_an_ordinary_document_meets_no_exact_count(work: SimpleNamespace) -> Non
     assert work.counted == []
 
 
+def test_end_tags_are_no_elements_and_meet_no_exact_count(work: SimpleNamespace) -> None:
+    parse(b"<a>" + b"<b></b>" * 19_999 + b"</a>", limits=Limits())
+    assert work.counted == []
+    with pytest.raises(XmlRefused, match="more than 20000 elements"):
+        parse(b"<a>" + b"<b></b>" * 20_000 + b"</a>", limits=Limits())
+
+
+def test_what_looks_like_end_tags_makes_no_room_for_elements(work: SimpleNamespace, refusal: Refusal) -> None:
+    """It is not well-formed, but a tree of all before it would be built until that is found."""
+    assert refusal(b"<a>" + b"<b/>" * 20_000 + b"</" * 40_000, limits=Limits()).code == "TooComplex"
+    assert work.built == []
+
+
 _BOMBS = {
     "attribute flood": (b"<a " + b" ".join(b'a%d=""' % i for i in range(20_000)) + b"/>", "attributes"),
     "namespace flood": (b"<a " + b" ".join(b'xmlns:a%d="u"' % i for i in range(65)) + b"/>", "attributes"),
