@@ -15,25 +15,24 @@ from licensing.errors import (
     CentralUnavailable,
     Erased,
     ExtensionUnknown,
-    LicenseUnknown,
     LicensingError,
     TransactionConflict,
 )
-from licensing.extensions.central import Central, NotDone, SeenTicket
+from licensing.extensions.answering import Answers
+from licensing.extensions.central import Central, NotDone
+from licensing.extensions.choosing import chosen
 from licensing.extensions.notifying import mails_of
 from licensing.extensions.questions import NoOffers, Offers
-from licensing.extensions.rules import Rule, rule_for
+from licensing.extensions.rules import Rule
 from licensing.extensions.saga import TRANSITIONS, Content, Outcome, Step, from_bytes, to_bytes
 from licensing.extensions.steps import Steps, Taken, Work
-from licensing.extensions.texts import Texts, text_for
+from licensing.extensions.texts import Texts
 from licensing.extensions.values import (
     ExtensionAnswer,
     ExtensionQuestion,
     ExtensionRequest,
     Reason,
-    SeenLicense,
     State,
-    Update,
 )
 from licensing.ids import Ids
 from licensing.marketing.mails import Mailer
@@ -120,7 +119,7 @@ class ExtensionEngine:
         self._ids = Ids(clock=clock, random=random)
         self._owner = owner
         self._mailer = mailer
-        self._texts: Texts = texts or {}
+        self._answers = Answers(steps=self._steps, texts=texts or {}, clock=clock)
         self._patience = patience or Patience()
         self._running: dict[str, Work] = {}
         self.told = told
@@ -207,7 +206,7 @@ class ExtensionEngine:
             raise CentralUnavailable(
                 "the licence central cannot be reached now; send the same request again"
             ) from error
-        licenses, reason = self._chosen(seen, request)
+        licenses, reason = chosen(seen, request, self._rules)
         content = Content(
             transaction_id=request.transaction_id,
             ticket=ticket,
@@ -246,19 +245,6 @@ class ExtensionEngine:
             if reason is None:
                 self._start(row, request.context, content=content)
         return begun
-
-    def _chosen(self, seen: SeenTicket, request: ExtensionRequest) -> tuple[tuple[SeenLicense, ...], Reason | None]:
-        """Give the licences that shall run longer; a reason where none can."""
-        known = {each.license_id: each for each in seen.licenses}
-        for number, license_id in enumerate(request.license_ids, start=1):
-            if license_id not in known:
-                raise LicenseUnknown("the ticket has no such licence", path=f"license[{number}]/licenseId")
-        wanted = [known[each] for each in dict.fromkeys(request.license_ids)] or list(known.values())
-        expiring = tuple(each for each in wanted if each.alive and each.expires_at is not None)
-        if not expiring:
-            return tuple(wanted), Reason.NOTHING_TO_EXTEND
-        offered = tuple(each for each in expiring if rule_for(each.item_number, self._rules) is not None)
-        return (offered, None) if offered else (expiring, Reason.NOT_OFFERED)
 
     async def _claim(self, *, limit: int, extension_id: str | None = None) -> tuple[ExtensionRow, ...]:
         now = self._clock()
@@ -342,7 +328,7 @@ class ExtensionEngine:
     def _messages(self, work: Work, after: Step) -> tuple[OutboxMessage, ...]:
         if self._mailer is None:
             return ()
-        text = self._text(work.content, None)
+        text = self._answers.text(work.content, None)
         return mails_of(self._mailer, work.row.extension_id, work.content, after, text=text)
 
     async def _answered(self, row: ExtensionRow, *, context: bytes | None, language: str | None) -> ExtensionAnswer:
@@ -355,50 +341,13 @@ class ExtensionEngine:
             await asyncio.wait({work.task}, timeout=self._patience.caller_seconds)
             if not work.task.done():
                 # It is in the middle of a step; what was written last is what stands.
-                return await self._answer(work.row, work.content, context=context, language=language)
+                return await self._answers.answer(work.row, work.content, context=context, language=language)
         found = await self._storage.query(FindExtension(extension_id=row.extension_id))
         row = found or row
         _refuse_erased(row)
         content = from_bytes(self._vault.open(PURPOSE, row.content_sealed))
         update = work.update if work is not None and work.context == context else None
-        return await self._answer(row, content, context=context, language=language, update=update)
-
-    async def _answer(
-        self,
-        row: ExtensionRow,
-        content: Content,
-        *,
-        context: bytes | None,
-        language: str | None,
-        update: Update | None = None,
-    ) -> ExtensionAnswer:
-        state = State(row.state)
-        collectable = state is State.EXTENDED or content.bridge_order_id is not None
-        if update is None and context is not None and collectable:
-            if not content.after:
-                content = replace(content, after=content.licenses)
-            try:
-                update = await self._steps.collected(content, context)
-            except NotDone as error:
-                update = Update(state=error.code)
-        wait = None
-        if state is State.PENDING:
-            wait = max(1, min(60, round((row.due_at - self._clock()).total_seconds()) + 1))
-        return ExtensionAnswer(
-            state=state,
-            reason=_reason(state, content),
-            text=self._text(content, language, reason=_reason(state, content)),
-            retry_seconds=wait,
-            licenses=content.after or content.licenses,
-            update=update,
-            offers=content.offers if state is not State.PENDING else (),
-        )
-
-    def _text(self, content: Content, language: str | None, *, reason: Reason | None = None) -> str:
-        reason = reason or content.reason
-        if content.text is not None and reason in {Reason.APPROVED, Reason.NOT_ELIGIBLE}:
-            return content.text
-        return text_for(reason, language or content.language, self._texts)
+        return await self._answers.answer(row, content, context=context, language=language, update=update)
 
     def _tell(self, row: ExtensionRow, step: str, outcome: Outcome, after: str, failure: str | None) -> None:
         self.told(
@@ -417,13 +366,6 @@ def _state(step: Step, content: Content) -> State:
     if content.extension_order_id is not None:
         return State.EXTENDED
     return State.REFUSED if step is Step.DONE else State.PENDING
-
-
-def _reason(state: State, content: Content) -> Reason:
-    """Give the case as it stands: what is decided but not carried out yet still waits."""
-    if state is not State.PENDING:
-        return content.reason
-    return Reason.WAITING if content.bridge_order_id is None else Reason.PROVISIONAL
 
 
 def _refuse_erased(row: ExtensionRow) -> None:
