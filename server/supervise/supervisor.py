@@ -4,12 +4,10 @@ import asyncio
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -22,38 +20,15 @@ from server.listener import bind, bind_admin_soap, site
 from server.settings import Settings, load_settings
 from server.soap_listener import url_of
 from server.supervise.backoff import Backoff
-from server.supervise.channel import Channel
 from server.supervise.notifying import Notifier
-from server.supervise.worker import Order
+from server.supervise.running import NotStarted, Running, launched
 
 START_SECONDS = 60.0
-ANSWER_SECONDS = 2.0
 MARGIN_SECONDS = 5.0
 """How much longer than its drain a worker may take to end before it is killed."""
 
 FIXED = ("host", "port", "admin_host", "admin_port", "admin_soap_host", "admin_soap_port", "log_format")
 """Settings that only a new supervisor takes up."""
-
-
-@dataclass(eq=False, kw_only=True)
-class Running:
-    """A worker process. `slot` is the place that it fills, from 1."""
-
-    slot: int
-    process: asyncio.subprocess.Process
-    channel: Channel
-    started: float
-    last_heard: float
-    hearing: asyncio.Task[None] | None = None
-    failed: str = "it ended before it served; what it says stands above"
-    ready: asyncio.Event = field(default_factory=asyncio.Event)
-    gone: asyncio.Event = field(default_factory=asyncio.Event)
-    stopping: bool = False
-    questions: dict[int, asyncio.Future[Any]] = field(default_factory=dict)
-
-
-class NotStarted(Exception):
-    """A worker did not start; the message says why."""
 
 
 class Supervisor:
@@ -83,7 +58,6 @@ class Supervisor:
         self._backoffs: dict[int, Backoff] = {}
         self._all: set[Running] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._asked = 0
         self._restarts = 0
         self._stop = asyncio.Event()
         self._reload = asyncio.Event()
@@ -133,26 +107,9 @@ class Supervisor:
 
     async def _started(self, slot: int, settings: Settings) -> Running:
         """Start a worker and wait until it can serve. Raises NotStarted when it cannot."""
-        ours, theirs = socket.socketpair()
-        with theirs:
-            order = Order(
-                settings=settings,
-                channel=theirs.fileno(),
-                listening=self._listening.fileno(),
-                admin_soap=None if self._admin_soap is None else self._admin_soap.fileno(),
-            )
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "server.supervise.worker",
-                order.as_argument(),
-                pass_fds=tuple(
-                    used.fileno() for used in (theirs, self._listening, self._admin_soap) if used is not None
-                ),
-                stdin=subprocess.DEVNULL,
-            )
-        now = self._monotonic()
-        worker = Running(slot=slot, process=process, channel=await Channel.over(ours), started=now, last_heard=now)
+        worker = await launched(
+            slot, settings, listening=self._listening, admin_soap=self._admin_soap, now=self._monotonic
+        )
         self._all.add(worker)
         worker.hearing = self._spawn(self._hear(worker))
         self._spawn(self._outlive(worker))
@@ -163,7 +120,7 @@ class Supervisor:
         if worker.ready.is_set() and not worker.gone.is_set():
             return worker
         worker.stopping = True
-        self._kill(worker)
+        worker.kill()
         await worker.gone.wait()
         raise NotStarted(worker.failed)
 
@@ -177,12 +134,8 @@ class Supervisor:
             elif "leaving" in said:
                 worker.channel.say(stop={"last": self._stop.is_set()})
             elif "answer" in said:
-                waiting = worker.questions.pop(said["answer"], None)
-                if waiting is not None and not waiting.done():
-                    waiting.set_result(said["value"])
-        for waiting in worker.questions.values():
-            if not waiting.done():
-                waiting.set_result(None)
+                worker.answered(said["answer"], said["value"])
+        worker.silent()
 
     async def _outlive(self, worker: Running) -> None:
         """Wait for a worker's end, and replace it if it was not told to end."""
@@ -227,10 +180,6 @@ class Supervisor:
                 self._serve(worker)
             return
 
-    def _kill(self, worker: Running) -> None:
-        if worker.process.returncode is None:
-            worker.process.kill()
-
     async def _end(self, worker: Running, *, last: bool, seconds: float) -> None:
         """Let a worker drain, and kill it if that takes too long."""
         worker.stopping = True
@@ -240,7 +189,7 @@ class Supervisor:
                 await worker.gone.wait()
         except TimeoutError:
             self._events.warning("worker_killed", worker=worker.slot, process=worker.process.pid, after_seconds=seconds)
-            self._kill(worker)
+            worker.kill()
             await worker.gone.wait()
 
     async def _stop_all(self) -> None:
@@ -264,7 +213,7 @@ class Supervisor:
             for worker in list(self._all):
                 if worker.ready.is_set() and not worker.stopping and now - worker.last_heard > hang:
                     self._events.warning("worker_hung", worker=worker.slot, process=worker.process.pid)
-                    self._kill(worker)
+                    worker.kill()
             if watchdog is not None and any(now - worker.last_heard <= hang for worker in self._all):
                 self._notifier.tell("WATCHDOG=1")
 
@@ -323,7 +272,7 @@ class Supervisor:
         A worker that does not answer is a check that fails.
         """
         answers = await asyncio.gather(
-            *(self._ask(self._workers.get(slot), "readiness") for slot in range(1, self._settings.workers + 1))
+            *(_asked(self._workers.get(slot), "readiness") for slot in range(1, self._settings.workers + 1))
         )
         checks: dict[str, str] = {}
         for slot, answer in enumerate(answers, 1):
@@ -334,30 +283,19 @@ class Supervisor:
     async def exposition(self) -> bytes:
         """Give the metrics of all workers, told apart by the label `worker`."""
         workers = dict(self._workers)
-        answers = await asyncio.gather(*(self._ask(worker, "metrics") for worker in workers.values()))
+        answers = await asyncio.gather(*(worker.ask("metrics") for worker in workers.values()))
         texts = {str(slot): answer for slot, answer in zip(workers, answers, strict=True) if answer is not None}
         return merged_expositions(texts, workers=len(texts), restarts=self._restarts)
-
-    async def _ask(self, worker: Running | None, what: str) -> Any:
-        if worker is None or worker.gone.is_set():
-            return None
-        self._asked += 1
-        number = self._asked
-        waiting: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        worker.questions[number] = waiting
-        worker.channel.say(ask=what, number=number)
-        try:
-            return await asyncio.wait_for(waiting, ANSWER_SECONDS)
-        except TimeoutError:
-            return None
-        finally:
-            worker.questions.pop(number, None)
 
     def _spawn(self, work: Any) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+async def _asked(worker: Running | None, what: str) -> Any:
+    return None if worker is None else await worker.ask(what)
 
 
 def _check_all_there(workers: Iterable[Running]) -> None:
