@@ -84,8 +84,10 @@ class FirmSecurityBoxConformance:
             put=(),
             remove=(),
         )
-        signed = sign_step(render_step(step), firm_code=vendor.FIRM, box=subject)
-        verify_step(read_signed_step(signed), trust=roots)
+        signed = read_signed_step(sign_step(render_step(step), firm_code=vendor.FIRM, box=subject))
+        verify_step(signed, trust=roots)
+        with pytest.raises(ContainerError):
+            verify_step(signed, trust=())
 
 
 class TestNewSoftwareBox(FirmSecurityBoxConformance):

@@ -116,7 +116,7 @@ _SECRETS = (
 )
 
 
-def _read_as_itself(name: str, found: object, whole: object, *, same: bool) -> None:
+def _assert_read_as_itself(name: str, found: object, whole: object, *, same: bool) -> None:
     """What has a signature says what was signed or is refused; what has none may say something else, in one form."""
     if name in _UNSIGNED:
         assert _READERS[name][0](_UNSIGNED[name](found)) == found
@@ -126,7 +126,7 @@ def _read_as_itself(name: str, found: object, whole: object, *, same: bool) -> N
         assert found == whole
 
 
-def _tells_nothing(error: ContainerError) -> None:
+def _assert_tells_nothing(error: ContainerError) -> None:
     assert [secret for secret in _SECRETS if secret.lower() in str(error).lower()] == []
     assert re.fullmatch("[A-Z][A-Za-z]+", error.code)
     assert 20 < len(str(error)) < 250
@@ -190,9 +190,9 @@ def test_a_mutated_file_says_the_same_or_is_refused_without_telling(name: str) -
         try:
             found = read(mutant)
         except ContainerError as error:
-            _tells_nothing(error)
+            _assert_tells_nothing(error)
         else:
-            _read_as_itself(name, found, whole, same=True)
+            _assert_read_as_itself(name, found, whole, same=True)
 
     check()
 
@@ -213,10 +213,10 @@ def test_white_space_around_any_value_is_refused_or_is_part_of_a_text(name: str,
             try:
                 found = read(data[:place] + space + data[place:])
             except ContainerError as error:
-                _tells_nothing(error)
+                _assert_tells_nothing(error)
             else:
                 assert b"zqx" in data[begin:end]
-                _read_as_itself(name, found, whole, same=False)
+                _assert_read_as_itself(name, found, whole, same=False)
 
 
 @pytest.mark.parametrize("name", _READERS)
@@ -228,9 +228,9 @@ def test_another_word_in_place_of_any_value_is_refused_or_read_as_itself(name: s
         try:
             found = read(data[:begin] + word + data[end:])
         except ContainerError as error:
-            _tells_nothing(error)
+            _assert_tells_nothing(error)
         else:
-            _read_as_itself(name, found, whole, same=False)
+            _assert_read_as_itself(name, found, whole, same=False)
 
 
 @pytest.mark.parametrize("name", _READERS)
@@ -252,11 +252,11 @@ def test_any_element_left_out_or_doubled_is_refused_or_read_as_itself(name: str)
             try:
                 found = read(etree.tostring(root))
             except ContainerError as error:
-                _tells_nothing(error)
+                _assert_tells_nothing(error)
             else:
                 # An update of fewer steps is an update.
                 if not element.tag.endswith("}signedStep"):
-                    _read_as_itself(name, found, whole, same=False)
+                    _assert_read_as_itself(name, found, whole, same=False)
 
 
 @given(data=st.one_of(st.binary(max_size=200), _mutated(_SIGNED[1])))

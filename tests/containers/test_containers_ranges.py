@@ -151,7 +151,7 @@ _contexts = {
 }
 
 
-def _refused(call: Callable[[], object]) -> None:
+def _assert_refused(call: Callable[[], object]) -> None:
     with pytest.raises(ContainerError) as caught:
         call()
     assert (caught.value.code, caught.value.line) == ("ValueWrong", None)
@@ -163,14 +163,14 @@ def _refused(call: Callable[[], object]) -> None:
 @pytest.mark.examples
 @settings(derandomize=True, deadline=None, max_examples=examples(100))
 def test_no_licence_out_of_range_is_written(entry: Entry) -> None:
-    _refused(lambda: render_state((entry,)))
+    _assert_refused(lambda: render_state((entry,)))
 
 
 @given(change=_changes(_steps))
 @pytest.mark.examples
 @settings(derandomize=True, deadline=None, max_examples=examples(100))
 def test_no_step_out_of_range_is_written(change: dict) -> None:
-    _refused(lambda: render_step(replace(_STEP, **change)))
+    _assert_refused(lambda: render_step(replace(_STEP, **change)))
 
 
 @given(change=_changes(_contexts))
@@ -183,7 +183,7 @@ def test_no_context_out_of_range_is_written_nor_signed(change: dict) -> None:
         signed.append(info)
         return bytes(64)
 
-    _refused(lambda: render_context(replace(_CONTEXT, **change), sign=sign))
+    _assert_refused(lambda: render_context(replace(_CONTEXT, **change), sign=sign))
     assert signed == []
     assert render_context(_CONTEXT, sign=sign).startswith(b"<context ")
 
@@ -191,8 +191,8 @@ def test_no_context_out_of_range_is_written_nor_signed(change: dict) -> None:
 @given(serial=_serials, firm_code=_outside(1, 2**32 - 1))
 @settings(derandomize=True, deadline=None)
 def test_no_update_out_of_range_is_written(serial: str, firm_code: int) -> None:
-    _refused(lambda: render_update(serial=serial, firm_code=1, signed_steps=(b"x",)))
-    _refused(lambda: render_update(serial="130-1", firm_code=firm_code, signed_steps=(b"x",)))
+    _assert_refused(lambda: render_update(serial=serial, firm_code=1, signed_steps=(b"x",)))
+    _assert_refused(lambda: render_update(serial="130-1", firm_code=firm_code, signed_steps=(b"x",)))
 
 
 def test_the_bounds_themselves_are_written_and_read() -> None:

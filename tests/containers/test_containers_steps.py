@@ -51,6 +51,8 @@ def signed(box: SoftwareBox) -> SignedStep:
 
 def test_a_signed_step_verifies_under_its_vendors_root(signed: SignedStep, trust: Trust) -> None:
     verify_step(signed, trust=trust)
+    with pytest.raises(ContainerError):
+        verify_step(signed, trust=())
 
 
 def test_a_step_signed_twice_gives_the_same_bytes(signed: SignedStep, box: SoftwareBox) -> None:

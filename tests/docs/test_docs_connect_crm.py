@@ -32,11 +32,11 @@ def first_file(url: str) -> str:
 
 
 def test_all_that_the_page_configures_is_valid() -> None:
-    OzommConfiguration(**tomllib.loads(first_file("http://127.0.0.1:9000/renewals")))
+    assert OzommConfiguration(**tomllib.loads(first_file("http://127.0.0.1:9000/renewals"))).rules
     for block in BLOCKS[2:]:
         found = tomllib.loads(block)
         found["sources"].setdefault("crm", {"kind": "everybody"})
-        OzommConfiguration(**found)
+        assert OzommConfiguration(**found).sources.keys() == found["sources"].keys()
 
 
 @pytest.mark.slow

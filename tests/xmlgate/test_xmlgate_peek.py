@@ -38,4 +38,4 @@ def test_nothing_behind_the_place_is_read() -> None:
 
 @given(st.binary(max_size=300))
 def test_no_bytes_raise(document: bytes) -> None:
-    first_below(document, parents=PARENTS)
+    assert isinstance(first_below(document, parents=PARENTS), str | None)

@@ -261,13 +261,6 @@ async def test_counts_are_kept_for_a_day(bench: Bench) -> None:
     assert await kept() == 0
 
 
-async def test_old_counts_are_taken_away(bench: Bench) -> None:
-    await bench.keeper.failed("192.0.2.1")
-    bench.now += timedelta(days=2)
-    await bench.keeper.forget()
-    await bench.another().look()
-
-
 def calling(authorization: str | None, named: str | None = None) -> Calling:
     client = Client(peer="192.0.2.1", address="192.0.2.1")
     return Calling(endpoint=Endpoint.SALES, client=client, named=named, authorization=authorization)
