@@ -25,7 +25,8 @@ class Contestant:
 
     `prepare` builds or installs it if that is not done yet and raises Refused when it cannot; `command` gives the
     command line that serves on a port of 127.0.0.1; `version` is asked after `prepare`. `path` is where it takes
-    orders, and `validates` what of an order it checks: all of the schema, or part of it.
+    orders, and `validates` what of an order it checks: all of the schema, or part of it. `warm_up_seconds` is how long
+    it must be loaded before it is as fast as it gets; more than that the command line may ask for.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Contestant:
     version: Callable[[], str]
     path: str = "/v1/sales"
     validates: str = "all of the schema"
+    warm_up_seconds: int = 0
     directory: Path = ROOT
     environment: Mapping[str, str] = field(default_factory=dict)
 

@@ -13,7 +13,9 @@ from dataclasses import replace
 from benchmarks.checks import ORDER, check_answers, find_refusals, sender
 from benchmarks.contestants import THREADS, Contestant, debian_version, module_of_ours, need_packages
 from benchmarks.messages import BAD_REQUESTS, varied_orders
+from benchmarks.peers import jaxws
 from benchmarks.peers.gsoap import GSOAP
+from benchmarks.peers.jaxws import JAXWS
 from benchmarks.peers.spyne import SPYNE
 from benchmarks.processes import SERVER_CORE, free_port, serving
 from benchmarks.report import Figure, Options, Record, Refused, Table, this_machine
@@ -26,17 +28,18 @@ ORDERS = 4096
 OURS = module_of_ours("ours", "benchmarks.bare")
 SHIPPED = module_of_ours("ours-shipped", "benchmarks.shipped", "--way", "handler", path=PATH)
 RULES = module_of_ours("ours-rules", "benchmarks.shipped", "--way", "storage", path=PATH)
-PEERS = (GSOAP, SPYNE)
+PEERS = (GSOAP, JAXWS, SPYNE)
 CONTESTANTS: Mapping[str, Contestant] = {one.name: one for one in (OURS, SHIPPED, RULES, *PEERS)}
 """Who takes part, in the order of a round."""
 
-TRIED: Mapping[str, Contestant] = {}
+TRIED: Mapping[str, Contestant] = {one.name: one for one in jaxws.TRIED}
 """Other configurations of peers, which take part only where they are asked for by name."""
 
 RATIOS: Mapping[str, tuple[Contestant, Contestant]] = {
     "ratio_gsoap": (OURS, GSOAP),
     "ratio_gsoap_shipped": (SHIPPED, GSOAP),
     "ratio_gsoap_rules": (RULES, GSOAP),
+    "ratio_jaxws": (SHIPPED, JAXWS),
     "ratio_spyne": (OURS, SPYNE),
     "ratio_spyne_shipped": (SHIPPED, SPYNE),
 }

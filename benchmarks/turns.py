@@ -169,7 +169,8 @@ def _measured(
         environment=contestant.environment,
     ) as pid:
         body_bytes = check(contestant, port)
-        send_load(request, port=port, seconds=options.warm_up_seconds, connections=options.connections)
+        warm_up_seconds = max(options.warm_up_seconds, contestant.warm_up_seconds)
+        send_load(request, port=port, seconds=warm_up_seconds, connections=options.connections)
         before = (cpu_seconds(pid), core_busy_seconds(SERVER_CORE), core_busy_seconds(LOAD_CORE))
         load = send_load(request, port=port, seconds=options.seconds, connections=options.connections)
         after = (cpu_seconds(pid), core_busy_seconds(SERVER_CORE), core_busy_seconds(LOAD_CORE))
