@@ -1,10 +1,9 @@
-"""The benchmark `engine`: one SOAP order read, validated and answered, by us and by peers in C, Java, PHP, JavaScript
-and Python.
+"""The benchmark `engine`: one SOAP order read, validated and answered, by us and by five engines of others.
 
-Nobody stores anything. Ours is measured bare, as the peers are: without access control and without a log; and as it is
-shipped (`benchmarks.shipped`), with both, with metrics and readiness, and once more with the rules of orders that come
-before storage. Each server has one core, wrk the other, with kept-alive connections. The orders vary in what varies
-between the orders of a shop.
+Nobody stores anything. Ours is measured bare, as the peers are: without access control and without a log; as it is
+shipped (`benchmarks.shipped`), with both, with metrics and readiness; and once more with the rules of orders that come
+before storage. A peer takes part with the fastest of its configurations. Each server has one core, wrk the other, with
+kept-alive connections. The orders vary in what varies between the orders of a shop.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,13 +12,13 @@ from dataclasses import replace
 from benchmarks.checks import ORDER, check_answers, find_refusals, sender
 from benchmarks.contestants import THREADS, Contestant, debian_version, module_of_ours, need_packages
 from benchmarks.messages import BAD_REQUESTS, varied_orders
-from benchmarks.peers import jaxws
+from benchmarks.peers import jaxws, node, php
 from benchmarks.peers.gsoap import GSOAP
-from benchmarks.peers.jaxws import JAXWS
 from benchmarks.peers.spyne import SPYNE
 from benchmarks.processes import SERVER_CORE, free_port, serving
 from benchmarks.report import Figure, Options, Record, Refused, Table, this_machine
 from benchmarks.shipped import PATH
+from benchmarks.trials import Peer, best_of, trials_table
 from benchmarks.turns import Run, disturbed, figure, ratio, refuse_if_unfair, run_in_turn
 
 ORDERS = 4096
@@ -28,20 +27,30 @@ ORDERS = 4096
 OURS = module_of_ours("ours", "benchmarks.bare")
 SHIPPED = module_of_ours("ours-shipped", "benchmarks.shipped", "--way", "handler", path=PATH)
 RULES = module_of_ours("ours-rules", "benchmarks.shipped", "--way", "storage", path=PATH)
-PEERS = (GSOAP, JAXWS, SPYNE)
-CONTESTANTS: Mapping[str, Contestant] = {one.name: one for one in (OURS, SHIPPED, RULES, *PEERS)}
+OUR_OWN: Mapping[str, Contestant] = {one.name: one for one in (OURS, SHIPPED, RULES)}
+
+PEERS: Mapping[str, Peer] = {
+    peer.name: peer
+    for peer in (
+        Peer(name="gsoap", configurations=(GSOAP,)),
+        Peer(name="jaxws", configurations=jaxws.CONFIGURATIONS),
+        Peer(name="php", configurations=php.CONFIGURATIONS),
+        Peer(name="node", configurations=node.CONFIGURATIONS),
+        Peer(name="spyne", configurations=(SPYNE,)),
+    )
+}
+NAMES = (*OUR_OWN, *PEERS)
 """Who takes part, in the order of a round."""
 
-TRIED: Mapping[str, Contestant] = {one.name: one for one in jaxws.TRIED}
-"""Other configurations of peers, which take part only where they are asked for by name."""
-
-RATIOS: Mapping[str, tuple[Contestant, Contestant]] = {
-    "ratio_gsoap": (OURS, GSOAP),
-    "ratio_gsoap_shipped": (SHIPPED, GSOAP),
-    "ratio_gsoap_rules": (RULES, GSOAP),
-    "ratio_jaxws": (SHIPPED, JAXWS),
-    "ratio_spyne": (OURS, SPYNE),
-    "ratio_spyne_shipped": (SHIPPED, SPYNE),
+RATIOS: Mapping[str, tuple[str, str]] = {
+    "ratio_gsoap": ("ours", "gsoap"),
+    "ratio_gsoap_shipped": ("ours-shipped", "gsoap"),
+    "ratio_gsoap_rules": ("ours-rules", "gsoap"),
+    "ratio_jaxws": ("ours-shipped", "jaxws"),
+    "ratio_php": ("ours-shipped", "php"),
+    "ratio_node": ("ours-shipped", "node"),
+    "ratio_spyne": ("ours", "spyne"),
+    "ratio_spyne_shipped": ("ours-shipped", "spyne"),
 }
 """Ours and the peer that it is divided by, in requests per second of the same round."""
 
@@ -57,12 +66,16 @@ MEASURES: Mapping[str, Callable[[Run], float]] = {
 
 def run(options: Options) -> Record:
     """Compare the engine, bare and as shipped, with five others on an order of 1 KB: rate, latency, CPU, memory."""
-    chosen = chosen_by(options)
+    names = names_chosen(options)
     need_packages({"wrk": ["wrk"]})
-    for contestant in chosen:
-        contestant.prepare()
-    refusals = {contestant.name: refusals_of(contestant) for contestant in chosen}
+    for name in names:
+        if name in OUR_OWN:
+            OUR_OWN[name].prepare()
     orders = replace(ORDER, bodies=varied_orders(ORDERS))
+    peers = [PEERS[name] for name in names if name in PEERS]
+    best, trials = best_of(peers, orders, options, check=_checked, progress=_progress)
+    chosen = [best[name] if name in best else OUR_OWN[name] for name in names]
+    refusals = {contestant.name: refusals_of(contestant) for contestant in chosen}
     runs = run_in_turn(chosen, orders, options, check=_checked, progress=_progress)
     refuse_if_unfair(runs, options)
     figures, missing = figures_of(runs)
@@ -70,23 +83,22 @@ def run(options: Options) -> Record:
         name="engine",
         machine=this_machine(),
         versions={"wrk": debian_version("wrk"), **{one.name: one.version() for one in chosen}},
-        runs=[one.as_dict() for one in runs],
+        runs=[*(replace(one, round=0).as_dict() for one in trials), *(one.as_dict() for one in runs)],
         figures=figures,
-        tables=(_contestants_table(runs, chosen), _refusals_table(refusals)),
+        tables=(trials_table(trials), _contestants_table(runs, chosen), _refusals_table(refusals)),
         warnings=[*missing, *disturbed(runs)],
         details={"refusals": refusals},
     )
 
 
-def chosen_by(options: Options) -> list[Contestant]:
-    """Give the contestants that take part. Raises Refused for names that nobody has and for too many connections."""
-    known = {**CONTESTANTS, **TRIED}
-    unknown = sorted(set(options.only) - set(known))
+def names_chosen(options: Options) -> list[str]:
+    """Give who takes part. Raises Refused for names that nobody has and for too many connections."""
+    unknown = sorted(set(options.only) - set(NAMES))
     if unknown:
-        raise Refused(f"no such contestant: {', '.join(unknown)}; there are {', '.join(known)}")
+        raise Refused(f"no such contestant: {', '.join(unknown)}; there are {', '.join(NAMES)}")
     if options.connections > THREADS:
         raise Refused(f"{options.connections} connections: the contestants that hold a thread for each have {THREADS}")
-    return [one for name, one in known.items() if (name in options.only if options.only else name in CONTESTANTS)]
+    return [name for name in NAMES if name in options.only or not options.only]
 
 
 def figures_of(runs: Sequence[Run]) -> tuple[dict[str, Figure], list[str]]:
@@ -95,7 +107,7 @@ def figures_of(runs: Sequence[Run]) -> tuple[dict[str, Figure], list[str]]:
     missing = []
     for name, (ours, peer) in RATIOS.items():
         try:
-            figures[name] = ratio(runs, ours.name, peer.name)
+            figures[name] = ratio(runs, ours, peer)
         except Refused as refused:
             missing.append(f"{name} is not given: {refused}")
     for contestant in dict.fromkeys(one.contestant for one in runs):

@@ -1,5 +1,9 @@
-"""The contract of Sales with the one operation that is measured, for generators that want code for all there are."""
+"""The contract of Sales with the one operation that is measured, for generators that want code for all there are.
 
+And its schema with what an order needs alone, for validators that read the schema anew for each request.
+"""
+
+from copy import deepcopy
 from pathlib import Path
 
 from lxml import etree
@@ -7,6 +11,7 @@ from lxml import etree
 import wsdl
 
 _WSDL = "{http://schemas.xmlsoap.org/wsdl/}"
+_XSD = "{http://www.w3.org/2001/XMLSchema}"
 _SOURCES = Path(wsdl.__file__).parent / "v1"
 SOURCES = tuple(_SOURCES / name for name in ("sales.wsdl", "sales.xsd", "header.xsd"))
 """What it is made of."""
@@ -29,6 +34,24 @@ def write_contract(folder: Path) -> Path:
     written = folder / SOURCES[0].name
     written.write_bytes(etree.tostring(definitions, xml_declaration=True, encoding="utf-8"))
     return written
+
+
+def write_order_schema(file: Path) -> None:
+    """Write what the schema says of an order, without what it says for people."""
+    whole = etree.fromstring(SOURCES[1].read_bytes())
+    for annotation in list(whole.iter(f"{_XSD}annotation")):
+        _removed(annotation)
+    (order,) = whole.iterfind(f"{_XSD}element[@name='{OPERATION}']")
+    types = {str(one.get("name")): one for one in whole if one.tag in (f"{_XSD}complexType", f"{_XSD}simpleType")}
+    needed = [order]
+    for one in needed:
+        for part in one.iter():
+            prefix, _, name = (part.get("type") or part.get("base") or "").partition(":")
+            if prefix == "sales" and types[name] not in needed:
+                needed.append(types[name])
+    schema = etree.Element(whole.tag, dict(whole.attrib), nsmap=dict(whole.nsmap))
+    schema.extend(deepcopy(needed))
+    file.write_bytes(etree.tostring(schema, xml_declaration=True, encoding="utf-8"))
 
 
 def _removed(element: etree._Element) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks.checks import ORDER, check_answers, sender
 from benchmarks.contestants import ROOT
-from benchmarks.engine import CONTESTANTS, OURS, TRIED, chosen_by, refusals_of
+from benchmarks.engine import OUR_OWN, OURS, PEERS, RATIOS, names_chosen, refusals_of
 from benchmarks.load import Request, send_load
 from benchmarks.messages import BAD_REQUESTS, varied_orders
 from benchmarks.processes import SERVER_CORE, free_port, serving
@@ -62,9 +62,10 @@ def test_the_load_sends_each_order_in_turn_and_then_all_of_them_again(count: int
     assert sent[:60] == [expected[(start + place) % len(expected)] for place in range(60)]
 
 
-def test_other_configurations_of_peers_take_part_only_where_they_are_named() -> None:
-    assert chosen_by(Options()) == list(CONTESTANTS.values())
-    assert chosen_by(Options(only=(OURS.name, *TRIED))) == [OURS, *TRIED.values()]
+def test_all_take_part_or_those_that_are_named_in_the_order_of_a_round() -> None:
+    assert names_chosen(Options()) == [*OUR_OWN, *PEERS]
+    assert names_chosen(Options(only=("spyne", "ours"))) == ["ours", "spyne"]
+    assert {name for ratio in RATIOS.values() for name in ratio} == {*OUR_OWN, *PEERS}
 
 
 @pytest.mark.slow
