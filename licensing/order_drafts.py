@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from licensing.announcing import Announcer
 from licensing.answers import Answers
@@ -29,8 +28,6 @@ from licensing.vault import Vault
 from storage.commands import ChangeLicenses, Family, OrderPreparation, PlaceOrder
 from storage.outbox import OutboxMessage
 from storage.records import AuditRow, Item, License, Order, Placement, Shop, Ticket
-
-_json = json.JSONEncoder().encode
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -296,11 +293,6 @@ def _renewing(line: License, family: Family, changed: License) -> License:
 
 def _details(draft: Draft) -> str:
     """Give what the audit tells of an order beside its name, as JSON: no more of the ticket than its end."""
-    details: dict[str, Any] = {
-        "ticket": draft.ending,
-        "lines": len(draft.lines),
-        "new_ticket": draft.ticket is not None,
-    }
-    if draft.changes:
-        details["renewed"] = [x.license_id for x in draft.changes]
-    return _json(details)
+    renewed_ones = f', "renewed": {json.dumps([x.license_id for x in draft.changes])}' if draft.changes else ""
+    new = "false" if draft.ticket is None else "true"
+    return f'{{"ticket": "{draft.ending}", "lines": {len(draft.lines)}, "new_ticket": {new}{renewed_ones}}}'

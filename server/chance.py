@@ -3,6 +3,7 @@
 import os
 import secrets
 import threading
+import weakref
 from collections.abc import Callable
 
 AHEAD = 1024
@@ -21,9 +22,10 @@ class DrawnAhead:
     def __init__(self, source: Callable[[int], bytes] = secrets.token_bytes) -> None:
         self._source = source
         self._lock = threading.Lock()
-        self._process = os.getpid()
         self._drawn = b""
         self._given = 0
+        forget = weakref.WeakMethod(self._forget)
+        os.register_at_fork(after_in_child=lambda: _called(forget))
 
     def __call__(self, count: int) -> bytes:
         """Give so many bytes; more than `LARGEST` are drawn for this call alone."""
@@ -31,8 +33,20 @@ class DrawnAhead:
             return self._source(count)
         with self._lock:
             start, end = self._given, self._given + count
-            if end > len(self._drawn) or self._process != os.getpid():
-                self._drawn, self._process = self._source(AHEAD), os.getpid()
+            if end > len(self._drawn):
+                self._drawn = self._source(AHEAD)
                 start, end = 0, count
             self._given = end
             return self._drawn[start:end]
+
+    def _forget(self) -> None:
+        """Begin anew in a forked process, where nobody holds the lock."""
+        self._lock = threading.Lock()
+        self._drawn = b""
+        self._given = 0
+
+
+def _called(method: "weakref.WeakMethod[Callable[[], None]]") -> None:
+    found = method()
+    if found is not None:
+        found()

@@ -46,10 +46,15 @@ def test_keys_are_drawn_by_themselves():
     assert source.asked == [AHEAD, 32]
 
 
-def test_a_forked_process_draws_anew(monkeypatch):
-    source = Counted()
-    chance = DrawnAhead(source)
-    before = chance(8)
-    monkeypatch.setattr(os, "getpid", lambda: -1)
-    assert chance(8) not in {before, (3).to_bytes(4) + (4).to_bytes(4)}
-    assert source.asked == [AHEAD, AHEAD]
+def test_a_forked_process_draws_anew():
+    chance = DrawnAhead()
+    chance(8)
+    reading, writing = os.pipe()
+    process = os.fork()
+    if process == 0:
+        os.write(writing, chance(LARGEST))
+        os._exit(0)
+    os.waitpid(process, 0)
+    assert os.read(reading, LARGEST) not in {chance(LARGEST) for _ in range(AHEAD // LARGEST)}
+    os.close(reading)
+    os.close(writing)
