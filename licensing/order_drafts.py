@@ -26,10 +26,12 @@ from licensing.rights import EXTEND_ANY, require
 from licensing.tickets import ending, new_ticket
 from licensing.vault import Vault
 from storage.commands import ChangeLicenses, Family, OrderPreparation, PlaceOrder
+from storage.making import quickly_made
 from storage.outbox import OutboxMessage
 from storage.records import AuditRow, Item, License, Order, Placement, Shop, Ticket
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Draft:
     """What an order makes: new rows, and rows of licences as they shall be. `ticket`: None for one that stands."""

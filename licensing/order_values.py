@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from licensing.data import DataField
+from storage.making import quickly_made
 
 CREATE_ORDER = "CreateOrder"
 """The name that orders are answered, and stand in the audit, under."""
@@ -18,6 +19,7 @@ def _text(value: str | None) -> str:
     return "null" if value is None else _encode(value)
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Customer:
     """Who bought; kept sealed."""
@@ -29,6 +31,7 @@ class Customer:
     language: str | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OrderLine:
     """One line: it becomes one licence, or renews one."""
@@ -40,6 +43,7 @@ class OrderLine:
     data: tuple[DataField, ...] = ()
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OrderRequest:
     """What a shop orders, under its own transactionId."""
@@ -52,6 +56,7 @@ class OrderRequest:
     original_ticket: str | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OrderedLicense:
     """A licence that a line became."""
@@ -61,6 +66,7 @@ class OrderedLicense:
     quantity: int
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OrderReceipt:
     """An order as it was recorded; for the same transactionId the same for ever."""

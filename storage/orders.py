@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from storage.making import quickly_made
 from storage.outbox import OutboxMessage
 from storage.records import AuditRow, ContainerRow, Item, License, LicenseUse, Order, Placement, StoredAnswer, Ticket
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlaceOrder:
     """Store an order with its answer. `ticket` is None when the lines go on an existing ticket.
@@ -62,6 +64,7 @@ class ChangeLicenses:
     messages: tuple[OutboxMessage, ...] = ()
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PrepareOrder:
     """All that the rules for one order need, read as one snapshot.
@@ -81,6 +84,7 @@ class PrepareOrder:
     by_memory: bool = False
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OrderPreparation:
     """The answer to `PrepareOrder`: what is missing is left out; `answer`, `original_ticket`: None when unknown."""

@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
+from storage.making import quickly_made
 
+
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answered:
     """A change was carried out and is durable, or was found to change nothing."""

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from storage.making import quickly_made
+
 Counter = tuple[int, int]
 
 
@@ -146,6 +148,7 @@ class Item:
     created_at: datetime
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ticket:
     """A ticket without its text: `lookup` is its keyed hash, `sealed` the encrypted text."""
@@ -156,6 +159,7 @@ class Ticket:
     created_at: datetime
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Order:
     """What a shop ordered, once, under one transactionId.
@@ -173,6 +177,7 @@ class Order:
     customer_lookup: bytes | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class License:
     """One order line. `version` rises with every change of the row or of one of its placements.
@@ -201,6 +206,7 @@ class License:
     dedicated_serial: str | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Placement:
     """Licence x container: what should be there and what may be there (transfer protocol, section 1).
@@ -341,6 +347,7 @@ class Approval:
     reason: str | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoredAnswer:
     """What a transactionId was answered: a keyed hash of the request's values, and the sealed answer.
@@ -356,6 +363,7 @@ class StoredAnswer:
     created_at: datetime
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AuditRow:
     """Who did what, written in the transaction of the change. `details` is JSON without secrets or tickets."""

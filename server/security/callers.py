@@ -3,10 +3,12 @@
 from dataclasses import dataclass, field
 
 from ipfilters import Client, Endpoint
+from storage.making import quickly_made
 from storage.marks import Mark
 from storage.records import Shop
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Caller:
     """Who was let in. Depot's callers prove themselves by a ticket or a container's signature, inside the message.

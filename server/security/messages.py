@@ -8,9 +8,11 @@ from server.security.callers import Calling
 from server.security.certificates import CertificateStore
 from server.security.proofs import Proof
 from soap import Received
+from storage.making import quickly_made
 from storage.marks import Mark
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MessageProofs:
     """What the header blocks of a message prove, and the message as far as the proofs cover it.

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
+from storage.making import quickly_made
 from storage.records import Shop
 
 
@@ -19,6 +20,7 @@ STRONG = frozenset({ProofKind.CERTIFICATE, ProofKind.SIGNATURE})
 """Proofs that hold a key which never travels: what a front must bring."""
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Proof:
     """A shop's credential that was verified. Nothing makes one of a credential that does not hold now."""
