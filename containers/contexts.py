@@ -6,17 +6,26 @@ from collections.abc import Callable
 from containers.canonical import XMLNS, firm_code, moment, octets, serial
 from containers.model import ContainerError, Context, Seen
 from containers.reading import CONTEXT_LIMITS, read_tree, require_canonical
+from containers.scanning import MOST_SCANNED, scan_body
 from containers.serials import UNIVERSAL, kind_of, software_serial
 from containers.signatures import (
     SignatureParts,
     public_key_of,
     read_signature,
+    scan_signature,
     signature_element,
     signed_info,
     verify_raw,
 )
 from containers.states import content, entries_of, listing_content, moment_of, octets_of, state_digest
-from containers.steps import counter_content, counter_of, seen_content, signed_step_inside, signed_step_of
+from containers.steps import (
+    counter_content,
+    counter_of,
+    scan_signed_step,
+    seen_content,
+    signed_step_inside,
+    signed_step_of,
+)
 from xmlgate import Limits
 
 _HEAD = f"<context{XMLNS}>".encode()
@@ -24,6 +33,9 @@ _TAIL = b"</context>"
 _BODY_ALONE = f"<body{XMLNS}".encode()
 _BODY_INSIDE = b"<body"
 _SIGNATURE = b"<ds:Signature "
+_START = _HEAD + _BODY_ALONE
+PUBLIC_KEY_BYTES = 91
+"""As `container.xsd` has it."""
 
 
 def render_context(context: Context, *, sign: Callable[[bytes], bytes]) -> bytes:
@@ -49,6 +61,34 @@ def read_context(data: bytes, *, limits: Limits = CONTEXT_LIMITS) -> Context:
     or the one accepted form refuses, `SignatureWrong`, `SerialWrong` when the serial is not the key's or of no known
     kind, `DigestWrong` when the digest is not the listing's.
     """
+    found = _scanned(data) if limits is CONTEXT_LIMITS and len(data) <= MOST_SCANNED else None
+    context, parts, body = _parsed(data, limits=limits) if found is None else found
+    _verify(context, parts, digest=hashlib.sha256(_BODY_ALONE + body).digest())
+    return context
+
+
+_Found = tuple[Context, SignatureParts, bytes]
+"""A context that is in its one form, what varies in its signature, and the content of its body."""
+
+
+def _scanned(data: bytes) -> _Found | None:
+    """Return what a file says that is, byte for byte, as `render_context` makes it, None for any other."""
+    if not data.startswith(_START):
+        return None
+    try:
+        text = data.decode()
+        context, place = scan_body(text, len(_START), scan_signed_step)
+        parts, _ = scan_signature(text, place)
+        body = _body_content(context)
+        rendered = b"".join((_START, body, signature_element(_body_id(context.export), parts), _TAIL))
+    except (ValueError, ContainerError):
+        return None
+    # The schema alone knows how long a key is, and what is rendered bears a certificate where one was found.
+    right = rendered == data and len(context.public_key) == PUBLIC_KEY_BYTES and parts.certificate is None
+    return (context, parts, body) if right else None
+
+
+def _parsed(data: bytes, *, limits: Limits) -> _Found:
     root = read_tree(data, root="context", what="Context", limits=limits)
     body, signature = root
     container, firm, public_key, export, nonce, counter, listing, digest, *last, time = body
@@ -67,9 +107,7 @@ def read_context(data: bytes, *, limits: Limits = CONTEXT_LIMITS) -> Context:
     parts = read_signature(signature, certified=False)
     canonical = require_canonical(root, lambda: _canonical(context, parts), what="Context")
     # The last signature is the context's own, since what follows in it is base64.
-    body_content = canonical[len(_HEAD + _BODY_INSIDE) : canonical.rindex(_SIGNATURE)]
-    _verify(context, parts, digest=hashlib.sha256(_BODY_ALONE + body_content).digest())
-    return context
+    return context, parts, canonical[len(_HEAD + _BODY_INSIDE) : canonical.rindex(_SIGNATURE)]
 
 
 def _verify(context: Context, parts: SignatureParts, *, digest: bytes) -> None:

@@ -9,16 +9,18 @@ from itertools import pairwise
 from cryptography import x509
 from lxml import etree
 
-from containers.blocks import block_digest
+from containers.blocks import LARGEST_BLOCK, block_digest
 from containers.box import FirmSecurityBox
 from containers.canonical import LONG, XMLNS, firm_code, moment, number, octets, serial, text, wrong
 from containers.certificates import firm_certificate_key
 from containers.model import ContainerError, Counter, Seen, SignedStep, Step, StepKind
 from containers.reading import UPDATE_LIMITS, read_tree, require_canonical
+from containers.scanning import past, scan_step
 from containers.signatures import (
     SIGNATURE_BYTES,
     SignatureParts,
     read_signature,
+    scan_signature,
     signature_element,
     signed_info,
     verify_raw,
@@ -27,12 +29,15 @@ from containers.states import check_order, content, entry_of, license_element, m
 
 _STEP_ALONE = f"<step{XMLNS}"
 _SIGNED_ALONE = f"<signedStep{XMLNS}>".encode()
+_SIGNED_INSIDE, _SIGNED_TAIL = "<signedStep>", "</signedStep>"
 _SIGNED_HEAD = _SIGNED_ALONE + _STEP_ALONE.encode()
 _HEAD = re.compile(
     rf'{_STEP_ALONE} Id="(step-[0-9]+-[0-9]+)"><serial>[0-9-]+</serial><firmCode>([0-9]+)</firmCode>'.encode()
 )
 _TAIL = b"</step>"
 _VALUE = b"<ds:SignatureValue>"
+_SHORTEST_BLOCK = 4
+"""Bytes, as `container.xsd` has it."""
 
 
 def render_step(step: Step) -> bytes:
@@ -133,6 +138,20 @@ def signed_step_of(element: etree._Element, *, what: str) -> SignedStep:
         raise ContainerError(f"{what}Invalid", str(error), line=step_element.sourceline) from None
     data = _signed_bytes(step_bytes, step_id(step), parts)
     return SignedStep(step=step, data=data, certificate=parts.certificate or b"")
+
+
+def scan_signed_step(text: str, place: int) -> tuple[SignedStep, int]:
+    """Return the signed step that stands at a place where its namespace is declared around it, and where it ends.
+
+    Its form is still to be compared with `signed_step_inside`. Raises ValueError for anything else, and ContainerError
+    for values that no step has.
+    """
+    step, place = scan_step(text, past(_SIGNED_INSIDE, text, place))
+    parts, place = scan_signature(text, place)
+    if not parts.certificate or any(not _SHORTEST_BLOCK <= len(block) <= LARGEST_BLOCK for block in step.blocks):
+        raise ValueError("a step has no certificate, or a block of a length that the schema refuses")
+    data = _signed_bytes(render_step(step), step_id(step), parts)
+    return SignedStep(step=step, data=data, certificate=parts.certificate), past(_SIGNED_TAIL, text, place)
 
 
 def signed_step_inside(data: bytes) -> bytes:
