@@ -4,9 +4,42 @@ import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import web
+
+from licensing.extensions.questions import Customer, Question
+from licensing.extensions.values import SeenLicense
+
+ADDRESS = "someone@example.com"
+DECIDES = """
+[sources.crm]
+kind = "http"
+url = "{url}/ask"
+failures = 1000
+read = {{ eligible = "eligible", email = "email" }}
+
+[[rules]]
+items = ["EDITOR"]
+eligibility = "crm"
+"""
+"""The part of an ozomm_file in which the CRM at {url} decides about EDITOR, and knows the customer's address."""
+
+QUESTION = Question(
+    extension_id="e-1",
+    ticket="AAAAA-BBBBB",
+    licenses=(
+        SeenLicense(
+            license_id="l-1",
+            item_number="EDITOR",
+            firm_code=1,
+            quantity=2,
+            expires_at=datetime(2027, 1, 2, tzinfo=UTC),
+        ),
+    ),
+    customer=Customer(number="K-1"),
+)
 
 
 @dataclass
@@ -49,13 +82,18 @@ class Crm:
 
 
 async def started(crm: Crm) -> web.AppRunner:
-    """Listen on a free port of the loopback."""
+    """Let a CRM listen."""
     application = web.Application()
     application.router.add_route("*", "/ask", crm.handle)
     application.router.add_post("/token", crm.token)
+    runner, crm.url = await listening(application)
+    return runner
+
+
+async def listening(application: web.Application) -> tuple[web.AppRunner, str]:
+    """Listen on a free port of the loopback; give the address."""
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, backlog=2048).start()
     host, port = runner.addresses[0][:2]
-    crm.url = f"http://{host}:{port}"
-    return runner
+    return runner, f"http://{host}:{port}"

@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 from click.testing import Result
-from crm import Crm, started
+from crm import ADDRESS, DECIDES, Crm, started
 from extending import DATABASE, OZOMM_FILE, PRODUCT_CODE, SERVE, Deployment, free_port, in_one_process
 from typer.testing import CliRunner
 from wire import FIRM_CODE
@@ -22,22 +22,11 @@ from server.core import opened_core
 from server.errors import SettingsError
 from server.settings import load_settings
 
-ADDRESS = "someone@example.com"
-CONFIGURATION = """
+CONFIGURATION = f"""
 patience_seconds = 10
 first_retry_seconds = 3600
 mail = true
-
-[sources.crm]
-kind = "http"
-url = "{url}/ask"
-failures = 1000
-read = {{ eligible = "eligible", email = "email" }}
-
-[[rules]]
-items = ["EDITOR"]
-eligibility = "crm"
-
+{DECIDES}
 [[rules]]
 items = ["STRICT"]
 eligibility = "crm"

@@ -9,7 +9,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 from aiohttp import web
-from crm import Crm, started
+from crm import ADDRESS, DECIDES, Crm, listening, started
 from extending import Deployment, Licensee, apart
 
 from opendepot import FaultReceived
@@ -19,24 +19,14 @@ pytestmark = pytest.mark.slow
 
 YEAR = timedelta(days=365)
 SECONDS = 0.8
-CONFIGURATION = """
+CONFIGURATION = f"""
 patience_seconds = 5
-central_seconds = {seconds}
+central_seconds = {{seconds}}
 lease_seconds = 60
 first_retry_seconds = 0.1
 most_retry_seconds = 0.2
 mail = true
-
-[sources.crm]
-kind = "http"
-url = "{url}/ask"
-failures = 1000
-read = {{ eligible = "eligible", email = "email" }}
-
-[[rules]]
-items = ["EDITOR"]
-eligibility = "crm"
-
+{DECIDES}
 [[rules]]
 items = ["BRIDGED"]
 eligibility = "crm"
@@ -83,15 +73,11 @@ class Scene:
 @pytest.fixture
 async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
     crm, slow = Crm(), Slow()
-    crm.answer = lambda _: {"eligible": True, "email": "someone@example.com"}
+    crm.answer = lambda _: {"eligible": True, "email": ADDRESS}
     asked = await started(crm)
     application = web.Application()
     application.router.add_post("/{path:.*}", slow.handle)
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    host, port = runner.addresses[0][:2]
-    slow.url = f"http://{host}:{port}"
+    runner, slow.url = await listening(application)
     configuration = CONFIGURATION.format(url=crm.url, seconds=SECONDS)
     async with apart(tmp_path / "depot", tmp_path / "ozomm", configuration, ozomm_central_url=slow.url) as deployment:
         slow.target = deployment.url

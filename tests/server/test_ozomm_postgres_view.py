@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import crm
 import pytest
 from postgres_server import PostgresServer, started_server
 
-from licensing.extensions.questions import Customer, Question, Unanswered
-from licensing.extensions.values import SeenLicense
+from licensing.extensions.questions import Customer, Unanswered
 from licensing.marketing.offers import Offer
 from server.core import utc_now
 from server.ozomm.assembling import Assembler
@@ -38,20 +38,7 @@ QUERY = (
     "SELECT * FROM renewals WHERE ticket = :ticket AND customer = :customer_number AND ends <= :expires_at"
     " AND most >= :quantity ORDER BY article DESC"
 )
-QUESTION = Question(
-    extension_id="e-1",
-    ticket="AAAAA-BBBBB",
-    licenses=(
-        SeenLicense(
-            license_id="l-1",
-            item_number="EDITOR",
-            firm_code=1,
-            quantity=2,
-            expires_at=datetime(2027, 1, 2, tzinfo=UTC),
-        ),
-    ),
-    customer=Customer(number="17"),
-)
+QUESTION = replace(crm.QUESTION, customer=Customer(number="17"))
 
 
 @pytest.fixture(scope="module")

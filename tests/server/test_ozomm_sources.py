@@ -8,38 +8,24 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, closing
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
+from crm import QUESTION as ASKED
 from crm import Crm, started
 
 from licensing.extensions.guarding import Breaker, BreakerState, Guarded, Limits
-from licensing.extensions.questions import AllOf, AnyOf, Customer, Question, Unanswered, Verdict
-from licensing.extensions.values import SeenLicense
+from licensing.extensions.questions import AllOf, AnyOf, Question, Unanswered, Verdict
 from server.core import utc_now
 from server.errors import SettingsError
 from server.ozomm.assembling import Assembler
 from server.ozomm.configuration import OzommConfiguration, load_configuration
 
 SECRET = base64.b64encode(bytes(range(32))).decode()
-QUESTION = Question(
-    extension_id="e-1",
-    ticket="AAAAA-BBBBB",
-    licenses=(
-        SeenLicense(
-            license_id="l-1",
-            item_number="EDITOR",
-            firm_code=1,
-            quantity=2,
-            expires_at=datetime(2027, 1, 2, tzinfo=UTC),
-        ),
-    ),
-    customer=Customer(number="K-1"),
-    language="de",
-)
+QUESTION = replace(ASKED, language="de")
 WSDL = """<?xml version="1.0"?>
 <definitions name="Crm" targetNamespace="urn:crm" xmlns:t="urn:crm" xmlns="http://schemas.xmlsoap.org/wsdl/"
     xmlns:soap="http://schemas.xmlsoap.org/wsdl/soap/" xmlns:xs="http://www.w3.org/2001/XMLSchema">
