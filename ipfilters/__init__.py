@@ -43,7 +43,7 @@ from ipfilters.rules import (
     Scope,
     Source,
 )
-from ipfilters.snapshot import Snapshot, compile_rules
+from ipfilters.snapshot import Snapshot, collector_waiting, compile_rules
 from ipfilters.writing import write_rules
 
 __all__ = [
@@ -88,6 +88,7 @@ __all__ = [
     "TrustedProxies",
     "Warned",
     "check_edit",
+    "collector_waiting",
     "compile_rules",
     "explain",
     "find_client",

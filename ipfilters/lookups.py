@@ -1,20 +1,20 @@
 """What stands in the interval that an address is in: made once of a table, asked for each new address."""
 
-from array import array
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import accumulate
 from struct import Struct
 from typing import Generic, TypeVar
 
-from ipfilters.tables import Cell, Table
+from ipfilters.tables import Table
 
 Item = TypeVar("Item")
-Other = TypeVar("Other")
 Value = TypeVar("Value")
 
 _INDEXED = 1024
 """From so many intervals on, IPv4 addresses are looked for among those of their first 16 bits only."""
 
+_HALF = 1 << 16
 _HALVES = Struct(">HH").unpack
 
 
@@ -31,45 +31,77 @@ class Lookup(Generic[Item]):
         """Give what stands in the interval of an address."""
         return self._items[bisect_right(self._starts, packed) - 1]
 
-    def carrying(self, items: Sequence[Other]) -> "Lookup[Other]":
-        """Give other items for the same intervals."""
-        return Lookup(self._starts, items)
-
 
 class IndexedLookup(Lookup[Item]):
-    """The same for many intervals of IPv4: the first half of an address says where its interval is, but for a few.
+    """The same for many intervals of IPv4: the first half of an address says which few they are that it can be in.
 
-    Many networks then cost what few do. Numbers lie side by side in few bytes, not as objects all over the memory.
+    Many networks then cost what few do. `seconds` are for each first half the second halves that an interval begins
+    with, but for the interval that goes on from below; `rows` what stands in that one, then in each that begins.
     """
 
-    __slots__ = ("_firsts", "_seconds")
+    __slots__ = ("_rows", "_seconds")
 
-    def __init__(self, firsts: "array[int]", seconds: "array[int]", items: Sequence[Item]) -> None:
-        super().__init__((), items)
-        self._firsts = firsts
+    def __init__(self, seconds: Sequence[tuple[int, ...]], rows: Sequence[tuple[Item, ...]]) -> None:
+        super().__init__((), ())
         self._seconds = seconds
-
-    @classmethod
-    def of_starts(cls, starts: Sequence[int], items: Sequence[Item]) -> "IndexedLookup[Item]":
-        """Make it of the numbers that intervals begin with."""
-        firsts = array("I", [*(bisect_left(starts, half << 16) for half in range(1 << 16)), len(starts)])
-        return cls(firsts, array("H", [start & 0xFFFF for start in starts]), items)
+        self._rows = rows
 
     def find(self, packed: bytes) -> Item:
         """Give what stands in the interval of an address."""
+        first: int
         first, second = _HALVES(packed)
-        firsts = self._firsts
-        return self._items[bisect_right(self._seconds, second, firsts[first], firsts[first + 1]) - 1]
-
-    def carrying(self, items: Sequence[Other]) -> "Lookup[Other]":
-        """Give other items for the same intervals."""
-        return IndexedLookup(self._firsts, self._seconds, items)
+        return self._rows[first][bisect_right(self._seconds[first], second)]
 
 
-def lookup_of(table: Table[Value], *, bits: int) -> Lookup[Cell[Value] | None]:
-    """Find the cells of a table, for addresses of `bits` bits."""
+class Intervals:
+    """Where intervals begin, whatever stands in them: several things may stand in the same ones."""
+
+    def __init__(self, starts: Sequence[int], *, bits: int) -> None:
+        self._starts = [start.to_bytes(bits // 8, "big") for start in starts]
+
+    def carrying(self, items: Sequence[Item]) -> Lookup[Item]:
+        """Find these items, one for each interval."""
+        return Lookup(self._starts, items)
+
+
+class IndexedIntervals(Intervals):
+    """The same for many of IPv4, parted by the first half of their addresses."""
+
+    def __init__(self, starts: Sequence[int]) -> None:
+        super().__init__((), bits=32)
+        counts = [0] * (_HALF + 1)
+        for start in starts:
+            counts[(start >> 16) + 1] += 1
+        # One object for each number: most networks begin at one of 256, which then stay where they are reached fast.
+        shared: dict[int, int] = {}
+        seconds = tuple([shared.setdefault(second, second) for second in [start & 0xFFFF for start in starts]])
+        self._firsts: list[int] = []
+        self._ends = list(accumulate(counts))[1:]
+        self._seconds: list[tuple[int, ...]] = []
+        before = 0
+        for end in self._ends:
+            # What begins with the first of all addresses here leaves nothing of what was below.
+            first = before if before < end and not seconds[before] else before - 1
+            self._firsts.append(first)
+            self._seconds.append(seconds[first + 1 : end])
+            before = end
+
+    def carrying(self, items: Sequence[Item]) -> Lookup[Item]:
+        """Find these items, one for each interval."""
+        whole, rows, row, at = tuple(items), [], (items[0],), 0
+        for first, end in zip(self._firsts, self._ends, strict=True):
+            if end - first > 1:
+                rows.append(whole[first:end])
+                continue
+            if first != at:
+                # One row for all that lies in the same interval: the widest are a large part of all addresses.
+                row, at = (whole[first],), first
+            rows.append(row)
+        return IndexedLookup(self._seconds, rows)
+
+
+def intervals_of(table: Table[Value], *, bits: int) -> Intervals:
+    """Give the intervals of a table, for addresses of `bits` bits."""
     # What ends with the last address of all begins an interval that no address is in.
-    starts = [start for start in table.starts if start < 1 << bits]
-    if bits == 32 and len(starts) >= _INDEXED:
-        return IndexedLookup.of_starts(starts, table.cells)
-    return Lookup([start.to_bytes(bits // 8, "big") for start in starts], table.cells)
+    starts = table.starts if table.starts[-1] < 1 << bits else table.starts[:-1]
+    return IndexedIntervals(starts) if bits == 32 and len(starts) >= _INDEXED else Intervals(starts, bits=bits)

@@ -72,13 +72,15 @@ def compile_rules(rule_set: RuleSet, *, version: int, compiled_at: datetime) -> 
 
     Expired rules go in: they do not match, and explanations name them.
     """
-    with _collector_waiting():
+    with collector_waiting():
         return Snapshot(rule_set, version=version, compiled_at=compiled_at)
 
 
 @contextmanager
-def _collector_waiting() -> Iterator[None]:
-    """Let Python's collector of garbage wait: all that is made is kept, and looking through it takes most of the time.
+def collector_waiting() -> Iterator[None]:
+    """Let Python's collector of garbage wait while very many rules are read or compiled.
+
+    All that is made is kept, and looking through it takes most of the time.
 
     Of two threads that do so at once the first to end wakes it, which costs the other time and nothing else.
     """

@@ -9,10 +9,10 @@ from typing import TypeVar
 
 from ipfilters.addresses import read_bytes
 from ipfilters.deciding import Decision, by_level
-from ipfilters.lookups import Lookup, lookup_of
+from ipfilters.lookups import Intervals, Lookup, intervals_of
 from ipfilters.rules import Effect, Endpoint, Rule, RuleSet
 from ipfilters.tables import Cell, Span, Table, in_order, span_of
-from ipfilters.verdicts import Changing, Finder, Judge, PairedVerdicts, Ruling
+from ipfilters.verdicts import Changing, Finder, Judge, PairedVerdicts
 
 Key = TypeVar("Key")
 Place = tuple[Endpoint | None, str | None]
@@ -104,6 +104,7 @@ class Views:
     def __init__(self, rule_set: RuleSet, *, now: datetime) -> None:
         self._judge = Judge(now=now)
         self._tables: dict[tuple[int, Layers], Table[Rule]] = {}
+        self._intervals: dict[tuple[int, Layers], Intervals] = {}
         self._cells: dict[tuple[int, Layers], Lookup[Cell[Rule] | None]] = {}
         self._sides: dict[tuple[int, Groups, bool], Side] = {}
         layers, any_shop = _layers(rule_set.rules)
@@ -147,18 +148,25 @@ class Views:
             partial(self._judge.together, default=default),
         )
 
-    def _decided(self, version: int, groups: Groups, default: bool) -> Lookup[Ruling]:  # noqa: FBT001
+    def _decided(self, version: int, groups: Groups, default: bool) -> Finder:  # noqa: FBT001
         layers = tuple(chain.from_iterable(groups))
         cells = self._table(version, layers).cells
         # A wide cell comes back between those that are inside it.
         decided = {cell: self._judge.judge(cell, default=default) for cell in dict.fromkeys(cells)}
-        return self._found(version, layers).carrying([decided[cell] for cell in cells])
+        return self._parted(version, layers).carrying([decided[cell] for cell in cells])
 
     def _found(self, version: int, layers: Layers) -> Lookup[Cell[Rule] | None]:
         found = self._cells.get((version, layers))
         if found is None:
-            found = self._cells[version, layers] = lookup_of(self._table(version, layers), bits=_BITS[version])
+            cells = self._table(version, layers).cells
+            found = self._cells[version, layers] = self._parted(version, layers).carrying(cells)
         return found
+
+    def _parted(self, version: int, layers: Layers) -> Intervals:
+        parted = self._intervals.get((version, layers))
+        if parted is None:
+            parted = self._intervals[version, layers] = intervals_of(self._table(version, layers), bits=_BITS[version])
+        return parted
 
     def _table(self, version: int, layers: Layers) -> Table[Rule]:
         table = self._tables.get((version, layers))

@@ -1,9 +1,8 @@
 """Documents of rules as they stand in the database, read so that one more rule costs little among very many."""
 
-from dataclasses import replace
-
-from ipfilters import DatabaseSource, Defaults, Rule, RuleSet, RulesRefused, read_rules, write_rules
+from ipfilters import Defaults, Rule, RuleSet, RulesRefused, collector_waiting, read_rules, write_rules
 from ipfilters.writing import write_rule
+from server.filters.sources import sourced
 from storage.records import FilterDocument
 
 MOST_ALONE = 1000
@@ -26,18 +25,20 @@ class DocumentReader:
         """Give the rules of a document, which name it as their source. Raises RulesRefused."""
         if document is None:
             return RuleSet()
-        read = self._again(document.rules) or self._whole(document)
-        source = DatabaseSource(row=f"version {document.version}", who=document.author, at=document.written_at)
-        return replace(read, rules=tuple(replace(rule, source=source) for rule in read.rules))
+        with collector_waiting():
+            return sourced(self._again(document.rules) or self._whole(document), document)
 
     def _again(self, text: str) -> RuleSet | None:
         head, paragraphs = _parted(text)
-        new = {paragraph for paragraph in paragraphs if paragraph not in self._known}
-        if head != self._head or len(new) > MOST_ALONE:
+        if head != self._head:
+            return None
+        found = [self._known.get(paragraph) for paragraph in paragraphs]
+        new = {paragraph for paragraph, rule in zip(paragraphs, found, strict=True) if rule is None}
+        if len(new) > MOST_ALONE:
             return None
         try:
-            known = self._known | {paragraph: _alone(paragraph) for paragraph in new}
-            rules = tuple(known[paragraph] for paragraph in paragraphs)
+            alone = {paragraph: _alone(paragraph) for paragraph in new}
+            rules = tuple([rule or alone[paragraph] for paragraph, rule in zip(paragraphs, found, strict=True)])
             read = RuleSet(rules=rules, defaults=self._defaults)
         except (RulesRefused, ValueError):
             # Wrong, or not to be told from its paragraphs: the whole document says which.

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ipfilters import DatabaseSource, Defaults, Endpoint, RuleSet, load_rules, read_rules
-from ipfilters.rules import FreeIds
+from ipfilters.rules import FreeIds, from_source
 from storage.records import FilterDocument
 
 Stamp = tuple[tuple[int, int, int] | None, ...]
@@ -34,9 +34,13 @@ def rules_of(document: FilterDocument | None) -> RuleSet:
     """Give the rules of a document, which name it as their source. Raises RulesRefused."""
     if document is None:
         return RuleSet()
-    read = read_rules(document.rules, file=f"database version {document.version}")
+    return sourced(read_rules(document.rules, file=f"database version {document.version}"), document)
+
+
+def sourced(read: RuleSet, document: FilterDocument) -> RuleSet:
+    """Give the rules that were read of a document with that document as their source."""
     source = DatabaseSource(row=f"version {document.version}", who=document.author, at=document.written_at)
-    return replace(read, rules=tuple(replace(rule, source=source) for rule in read.rules))
+    return replace(read, rules=tuple([from_source(rule, source) for rule in read.rules]))
 
 
 def merged(rule_sets: Iterable[RuleSet]) -> RuleSet:
@@ -50,6 +54,10 @@ def merged(rule_sets: Iterable[RuleSet]) -> RuleSet:
         endpoint.lower(): usual.allows(endpoint) ^ any(_differs(given.defaults, endpoint) for given in sets)
         for endpoint in Endpoint
     }
+    filled = [given.rules for given in sets if given.rules]
+    if len(filled) <= 1:
+        # Where a hundred thousand are in the database and none in files.
+        return RuleSet(rules=filled[0] if filled else (), defaults=Defaults(**defaults))
     ids = FreeIds()
     rules = []
     for rule in (rule for given in sets for rule in given.rules):
