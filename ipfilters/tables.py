@@ -23,8 +23,8 @@ class Cell(Generic[Value]):
 
     __slots__ = ("outer", "values")
 
-    def __init__(self, outer: "Cell[Value] | None") -> None:
-        self.values: list[Value] = []
+    def __init__(self, outer: "Cell[Value] | None", value: Value) -> None:
+        self.values = [value]
         self.outer = outer
 
     def all(self) -> Iterator[Value]:
@@ -60,14 +60,16 @@ class Table(Generic[Value]):
         self.cells: list[Cell[Value] | None] = [None]
         # The networks that are open around the next one, the innermost last: end, prefix length, cell.
         around: list[tuple[int, int, Cell[Value]]] = []
+        outer: Cell[Value] | None = None
         for start, length, value in spans:
             while around and around[-1][0] <= start:
-                self._end(around)
-            if not around or around[-1][1] != length:
-                cell = Cell(around[-1][2] if around else None)
-                around.append((start + (1 << (bits - length)), length, cell))
-                self._begin(start, cell)
-            around[-1][2].values.append(value)
+                outer = self._end(around)
+            if outer is not None and around[-1][1] == length:
+                outer.values.append(value)
+                continue
+            outer = Cell(outer, value)
+            around.append((start + (1 << (bits - length)), length, outer))
+            self._begin(start, outer)
         while around:
             self._end(around)
 
@@ -79,9 +81,12 @@ class Table(Generic[Value]):
         """Give the first address of every interval that begins from `first` to `last`, both included."""
         return self.starts[bisect_left(self.starts, first) : bisect_right(self.starts, last)]
 
-    def _end(self, around: list[tuple[int, int, Cell[Value]]]) -> None:
+    def _end(self, around: list[tuple[int, int, Cell[Value]]]) -> Cell[Value] | None:
+        """End the innermost network, and give the one that is around it."""
         end = around.pop()[0]
-        self._begin(end, around[-1][2] if around else None)
+        outer = around[-1][2] if around else None
+        self._begin(end, outer)
+        return outer
 
     def _begin(self, start: int, cell: Cell[Value] | None) -> None:
         # What began at the same address and is now narrowed, or ended and is now followed, had no address of its own.

@@ -68,18 +68,20 @@ class Judge:
         self._nobody = {default: deciding.decide((), default=default, now=now) for default in (False, True)}
         self._told: dict[Cell[Rule], Sequence[Rule]] = {}
 
-    def judge(self, cell: Cell[Rule] | None, *, default: bool) -> Ruling:
-        """Decide for a cell, or for no network."""
-        if cell is None:
-            return self._nobody[default]
-        always = self._always.get(cell)
-        if always is None and cell.outer is None and len(cell.values) == 1:
+    def judge(self, cells: Sequence[Cell[Rule] | None], *, default: bool) -> list[Ruling]:
+        """Decide for each cell, or for no network."""
+        nobody, always, judged = self._nobody[default], self._always, []
+        for cell in cells:
+            # A wide cell comes back between those that are inside it.
+            ruling = nobody if cell is None else always.get(cell) or self._judge(cell, default=default)
+            judged.append(ruling)
+        return judged
+
+    def _judge(self, cell: Cell[Rule], *, default: bool) -> Ruling:
+        if cell.outer is None and len(cell.values) == 1 and (alone := deciding.alone(cell.values[0])) is not None:
             # What most are, and a hundred thousand of them are compiled at once.
-            always = deciding.alone(cell.values[0])
-            if always is not None:
-                self._always[cell] = always
-        if always is not None:
-            return always
+            self._always[cell] = alone
+            return alone
         ruling = self._by_default[default].get(cell)
         if ruling is None:
             ruling = self.together((cell,), default=default)

@@ -151,9 +151,7 @@ class Views:
     def _decided(self, version: int, groups: Groups, default: bool) -> Finder:  # noqa: FBT001
         layers = tuple(chain.from_iterable(groups))
         cells = self._table(version, layers).cells
-        # A wide cell comes back between those that are inside it.
-        decided = {cell: self._judge.judge(cell, default=default) for cell in dict.fromkeys(cells)}
-        return self._parted(version, layers).carrying([decided[cell] for cell in cells])
+        return self._parted(version, layers).carrying(self._judge.judge(cells, default=default))
 
     def _found(self, version: int, layers: Layers) -> Lookup[Cell[Rule] | None]:
         found = self._cells.get((version, layers))

@@ -1,6 +1,6 @@
 """Documents of rules as they stand in the database, read so that one more rule costs little among very many."""
 
-from ipfilters import Defaults, Rule, RuleSet, RulesRefused, collector_waiting, read_rules, write_rules
+from ipfilters import Defaults, Rule, RuleSet, RulesRefused, read_rules, write_rules
 from ipfilters.writing import write_rule
 from server.filters.sources import sourced
 from storage.records import FilterDocument
@@ -25,8 +25,7 @@ class DocumentReader:
         """Give the rules of a document, which name it as their source. Raises RulesRefused."""
         if document is None:
             return RuleSet()
-        with collector_waiting():
-            return sourced(self._again(document.rules) or self._whole(document), document)
+        return sourced(self._again(document.rules) or self._whole(document), document)
 
     def _again(self, text: str) -> RuleSet | None:
         head, paragraphs = _parted(text)

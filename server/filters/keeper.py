@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from ipfilters import Decision, Effect, HitCounts, Mode, RuleSet, RulesRefused, Snapshot, compile_rules
+from ipfilters import (
+    Decision,
+    Effect,
+    HitCounts,
+    Mode,
+    RuleSet,
+    RulesRefused,
+    Snapshot,
+    collector_waiting,
+    compile_rules,
+)
 from observe import EventLog, Metrics
 from server.errors import FiltersStale, SettingsError
 from server.filters.denials import DenialEvents
@@ -170,8 +180,9 @@ class FilterKeeper:
             self._events.info("filters_applied", version=version, rules=len(snapshot.rule_set.rules))
 
     def _compiled(self, view: FiltersView, version: int) -> Snapshot:
-        rule_set = merged((*self._of_files, self._documents.read(view.document)))
-        return compile_rules(rule_set, version=version, compiled_at=self._clock())
+        with collector_waiting():
+            rule_set = merged((*self._of_files, self._documents.read(view.document)))
+            return compile_rules(rule_set, version=version, compiled_at=self._clock())
 
     async def _poll(self) -> None:
         polls = 0

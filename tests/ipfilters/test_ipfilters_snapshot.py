@@ -1,8 +1,10 @@
 """The compiled form: what is remembered never changes an answer, and it is fast whatever the rules are."""
 
 import gc
+import random
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from ipaddress import IPv4Network, ip_network
 from typing import Any
@@ -31,6 +33,7 @@ from ipfilters import (
     verdicts,
     views,
 )
+from ipfilters.rules import from_source
 
 SALES = Endpoint.SALES
 
@@ -374,6 +377,33 @@ def test_among_many_networks_the_bounds_of_each_and_of_all_addresses_are_found()
             if 0 <= number < 1 << 32:
                 address = str(ip_network((number, 32))[0])
                 assert made.decide(address, endpoint=SALES, now=NOW).allowed is (number in inside), address
+
+
+def test_intervals_parted_by_the_first_half_of_their_addresses_are_the_same(request: pytest.FixtureRequest) -> None:
+    seed = request.config.getoption("--seed")
+    print(f"seed {seed}")
+    dice = random.Random(f"intervals {seed}")
+    for many in (1, 2, 40, 3000):
+        near = [dice.getrandbits(16) << 16 for _ in range(20)]
+        numbers = {dice.choice(near) + dice.choice((0, 1, 255, 256, 65_535, dice.getrandbits(16))) for _ in range(many)}
+        starts = sorted({0, *numbers})
+        items = [f"from {start}" for start in starts]
+        plain = lookups.Intervals(starts, bits=32).carrying(items)
+        parted = lookups.IndexedIntervals(starts).carrying(items)
+        asked = {start + by for start in (*starts, *near) for by in (-1, 0, 1, 65_536)} | {0, 2**32 - 1}
+        for number in (number for number in asked if 0 <= number < 2**32):
+            packed = number.to_bytes(4, "big")
+            assert parted.find(packed) == plain.find(packed), (seed, starts, number)
+
+
+def test_a_rule_from_another_source_is_the_same_rule_otherwise() -> None:
+    other = FileSource(file="other", line=7)
+    for rule in (
+        allow("10.0.0.0/8"),
+        deny("2001:db8::/32", shop="acme", endpoint=SALES, mode=Mode.SHADOW, expires_at=NOW, owner="ops", comment="x"),
+    ):
+        assert from_source(rule, other) == replace(rule, source=other)
+        assert rule.source != other
 
 
 def test_a_shop_with_more_rules_than_everybody_has_is_compiled_with_those_of_everybody() -> None:
