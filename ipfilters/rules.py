@@ -1,5 +1,6 @@
 """Rules: who may connect where, said by whom and until when (design, section 7)."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -204,13 +205,10 @@ class RuleSet:
     defaults: Defaults = Defaults()
 
     def __post_init__(self) -> None:
-        seen: set[str] = set()
-        if len({rule.id for rule in self.rules}) == len(self.rules):
-            return
-        for rule in self.rules:
-            if rule.id in seen:
-                raise ValueError(f"two rules have the id {rule.id!r}")
-            seen.add(rule.id)
+        names = [rule.id for rule in self.rules]
+        if len(set(names)) < len(names):
+            doubled, _ = Counter(names).most_common(1)[0]
+            raise ValueError(f"two rules have the id {doubled!r}")
 
 
 class FreeIds:
