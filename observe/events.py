@@ -6,16 +6,19 @@ Tickets, keys and personal data never stand in an event; a ticket is named by it
 import asyncio
 import json
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TextIO
 
 import structlog
+from pydantic_core import to_json
 from structlog.typing import EventDict, WrappedLogger
 
 Clock = Callable[[], datetime]
+# `json.dumps` would make an encoder for each event.
+_encode = json.JSONEncoder(default=repr).encode
 
 
 class LogFormat(StrEnum):
@@ -36,16 +39,14 @@ class EventLog:
         def stamp(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
             return {"time": _written(clock()), **event}
 
-        # `json.dumps` would make an encoder for each event.
-        encode = json.JSONEncoder(default=repr).encode
         renderer: structlog.typing.Processor
         if format is LogFormat.JSON:
-            renderer = structlog.processors.JSONRenderer(serializer=lambda event, **_: encode(event))
+            renderer = structlog.processors.JSONRenderer(serializer=lambda event, **_: _line(event))
         else:
             renderer = structlog.dev.ConsoleRenderer(colors=stream.isatty(), timestamp_key="time", sort_keys=False)
         self._stream = stream
         self._clock = clock
-        self._encode = encode if format is LogFormat.JSON else None
+        self._json = format is LogFormat.JSON
         self._waiting: deque[str] = deque()
         self._logger: structlog.BoundLogger = structlog.wrap_logger(
             structlog.WriteLogger(stream),
@@ -57,11 +58,11 @@ class EventLog:
 
     def exchange(self, **fields: object) -> None:
         """Write the event of an exchange that is over."""
-        if self._encode is None:
+        if not self._json:
             self._logger.info("exchange", **fields)
             return
         event = {"time": _written(self._clock()), **fields, "event": "exchange", "level": "info"}
-        self._waiting.append(self._encode(event))
+        self._waiting.append(_line(event))
         if len(self._waiting) == 1:
             try:
                 asyncio.get_running_loop().call_soon(self.flush)
@@ -97,3 +98,13 @@ class EventLog:
 
 def _written(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds")
+
+
+def _line(event: Mapping[str, object]) -> str:
+    """Write an event as one line of JSON in ASCII, whatever the encoding of the stream."""
+    try:
+        line = to_json(event, fallback=repr).decode()
+    except ValueError:
+        # A text with half of a surrogate pair.
+        return _encode(event)
+    return line if line.isascii() else _encode(event)

@@ -89,6 +89,7 @@ class AccessMetrics:
             "opendepot_filter_version", "Version of the document of filter rules in force.", registry=registry
         )
         self._decided: dict[tuple[str, ...], Counter] = {}
+        self._hit: dict[tuple[str, ...], Counter] = {}
 
     def decided(self, *labels: str) -> None:
         """Count a decision about an address, by the labels of `filter_decisions`."""
@@ -96,6 +97,13 @@ class AccessMetrics:
         if found is None:
             # Looked up once, as with exchanges.
             found = self._decided[labels] = self.filter_decisions.labels(*labels)
+        found.inc()
+
+    def hit(self, *labels: str) -> None:
+        """Count a decision that a rule took or would have taken, by the labels of `filter_hits`."""
+        found = self._hit.get(labels)
+        if found is None:
+            found = self._hit[labels] = self.filter_hits.labels(*labels)
         found.inc()
 
 

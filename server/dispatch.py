@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any
 
 from ipfilters import Endpoint
 from observe import EventLog, Metrics
@@ -22,8 +23,6 @@ from server.security.wssecurity.refusals import SecurityFailed, SecurityRefused,
 from server.security.wssecurity.signing import AnswerSigner
 from soap import Addressing, Engine, Exchange, Received, Reply, Segments, SoapError, Stage, Version
 from storage import Storage
-
-ResultT = TypeVar("ResultT")
 
 OFF_LOOP_BYTES = 64 * 1024
 """Bodies above this are parsed, validated, decoded and answered in a thread, so that they hold up nobody else."""
@@ -290,15 +289,14 @@ class SoapExchange:
         off_loop = len(body) > OFF_LOOP_BYTES
         if len(body) > engine.usual_bytes:
             await dispatcher.gates.admit_large(call, usual=engine.usual_bytes)
-        received = await _on(
-            off_loop,
-            lambda: engine.open(
-                body,
-                content_type=fields.get("content-type"),
-                soap_action=fields.get("soapaction"),
-                accept=fields.get("accept"),
-            ),
+        read = partial(
+            engine.open,
+            body,
+            content_type=fields.get("content-type"),
+            soap_action=fields.get("soapaction"),
+            accept=fields.get("accept"),
         )
+        received = await asyncio.to_thread(read) if off_loop else read()
         self._version, self._operation = received.version, received.operation.name
         self._addressing, self._one_way = received.addressing, received.operation.one_way
         self._signs = dispatcher.signer is not None and dispatcher.signer.wanted(received.security)
@@ -311,7 +309,7 @@ class SoapExchange:
 
     async def _decoded(self, received: Received, caller: Caller, *, off_loop: bool) -> Reply:
         engine, stages = self._service.engine, self._stages
-        message = await _on(off_loop, lambda: engine.decode(received))
+        message = await asyncio.to_thread(engine.decode, received) if off_loop else engine.decode(received)
         self._message = message
         stages.to(Stage.VALIDATED)
         return await self._handled(received, Call(message=message, caller=caller), off_loop=off_loop)
@@ -326,7 +324,8 @@ class SoapExchange:
             )
         else:
             answer = await handler(call, self._dispatcher.services)
-        return await _on(off_loop, lambda: service.engine.encode(received, answer, reference=self._reference))
+        encode = partial(service.engine.encode, received, answer, reference=self._reference)
+        return await asyncio.to_thread(encode) if off_loop else encode()
 
     def sent(self) -> None:
         """The network has taken the whole answer."""
@@ -371,7 +370,3 @@ class SoapExchange:
 
 def _detail(error: SecurityRefused) -> str:
     return error.detail if isinstance(error, SecurityFailed) else ""
-
-
-async def _on(off_loop: bool, work: Callable[[], ResultT]) -> ResultT:  # noqa: FBT001  reads well at the call
-    return await asyncio.to_thread(work) if off_loop else work()

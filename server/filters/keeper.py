@@ -111,7 +111,7 @@ class FilterKeeper:
         for rule in (decision.winner, shadow if shadow is not None and shadow.mode is Mode.SHADOW else None):
             if rule is not None:
                 outcome = "allow" if rule.effect is Effect.ALLOW else "deny"
-                self._metrics.filter_hits.labels(rule.mode.value, outcome).inc()
+                self._metrics.hit(rule.mode.value, outcome)
 
     @asynccontextmanager
     async def kept(self) -> AsyncIterator[None]:

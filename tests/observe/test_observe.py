@@ -4,6 +4,10 @@ import asyncio
 import io
 import json
 from datetime import UTC, datetime
+from ipaddress import IPv4Network
+from pathlib import PurePosixPath
+
+import pytest
 
 from observe import EventLog, Health, LogFormat, Metrics
 
@@ -103,6 +107,30 @@ def test_an_exchange_is_written_at_once_where_no_loop_runs_and_for_people() -> N
     stream = io.StringIO()
     EventLog(stream, format=LogFormat.TEXT, clock=now).exchange(reference="r")
     assert "reference=r" in stream.getvalue()
+
+
+@pytest.mark.parametrize("level", ["info", "warning"])
+def test_any_text_and_any_value_become_one_line_of_ascii(level: str) -> None:
+    stream = io.StringIO()
+    fields = {
+        "text": "ü\u2028\n\0\x7f",
+        "half": "\ud800",
+        "path": PurePosixPath("/a"),
+        "network": IPv4Network("192.0.2.0/24"),
+        "several": (1, "b"),
+        "nothing": None,
+        "large": 2**70,
+        "kind": LogFormat.JSON,
+        "not_a_number": float("inf"),
+    }
+    getattr(EventLog(stream, format=LogFormat.JSON, clock=now), level)("told", **fields)
+    (line,) = stream.getvalue().splitlines()
+    assert line.isascii()
+    told = json.loads(line)
+    assert told["text"] == fields["text"]
+    assert told["half"] == fields["half"]
+    assert "192.0.2.0/24" in told["network"]
+    assert (told["several"], told["nothing"], told["large"], told["kind"]) == ([1, "b"], None, 2**70, "json")
 
 
 def test_events_for_people_are_text() -> None:
