@@ -3,18 +3,22 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lxml import etree
 from message_values import SERVICES, XML_TEXT, MessageValues
 from schema_mutations import ONLY_DECODED, WRONG
 
 from soap import ClientEngine, ContractError, Engine, SoapError, Version, load_contract
 from soap.messages import sales
-from soap.schema import read_schema
+from soap.names import XSD
+from soap.plain import plain_of
+from soap.schema import SimpleType, read_schema
 from soap.shapes import MOST_BYTES
 from xmlgate import Limits, parse
 
@@ -345,3 +349,49 @@ def test_a_schema_that_binds_values_to_each_other_is_no_contract(schema_text: Ca
     )
     with pytest.raises(ContractError, match=r"xs:unique is not allowed \(rule R7\)"):
         read_schema(parse(text.encode(), limits=Limits()))
+
+
+KINDS = {
+    "a text": ("sales", "CreateOrder", "orderNumber"),
+    "a text with a pattern": ("sales", "CreateOrder", "containerSerial"),
+    "one of several": ("sales", "CreateOrder", "kind"),
+    "a number": ("sales", "CreateOrder", "quantity"),
+    "a number of 64 bits": ("depot", "RestoreLicense", "firmCode"),
+    "bytes": ("sales", "CreateOrder", "value"),
+    "true or false": ("admin", "SetShopFilter", "confirmed"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_value_of_each_type_that_is_not_plain_ends_as_it_does_the_whole_way(kind: str) -> None:
+    service, operation, name = KINDS[kind]
+    pair = twins_of(service)
+    request = pair.plain.contract.operations[operation].request
+    body = pair.written(operation, pair.values.greatest(request))
+    value = re.compile(rb"<m:%b>([^<]*)</m:%b>" % (name.encode(), name.encode()))
+    place = value.search(body)
+    assert place is not None, f"{operation} has no {name}"
+    pair.teach(body)
+    assert is_known(pair.quick, body)
+    wrong = [text for texts in (*WRONG.values(), *ONLY_DECODED.values()) for text in texts]
+    for text in (*HOSTILE, *wrong, "QUI", "QUJDRA==", "QUJDRB==", "QUJDREU=", "QUJDREV=", " QUJD", "QU JD"):
+        pair.agree(body[: place.start(1)] + text.encode("utf-8", errors="surrogatepass") + body[place.end(1) :])
+
+
+def test_a_time_that_is_taken_as_plain_is_valid_and_the_same_moment() -> None:
+    schema = etree.XMLSchema(
+        etree.fromstring(f'<xs:schema xmlns:xs="{XSD}"><xs:element name="a" type="xs:dateTime"/></xs:schema>')
+    )
+    plain = plain_of(SimpleType(name="dateTime", built_in="dateTime", documentation=""))
+    assert plain is not None
+    read = plain.names["time_of"]
+    times = [text for text in HOSTILE if text[:2] in {"20", "00", "99"}]
+    assert sum(read(text) is not None for text in times) >= 2
+    for text in (*times, "1999-12-31T23:59:59.000001-05:30", "2026-01-31T12:00:00-00:00", "12026-01-31T12:00:00Z"):
+        found = read(text)
+        if found is not None:
+            element = etree.Element("a")
+            element.text = text
+            assert schema.validate(element), text
+            assert found == datetime.fromisoformat(text)
+            assert found.tzinfo is UTC

@@ -2,7 +2,6 @@
 
 import hashlib
 from base64 import b64encode
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -56,7 +55,7 @@ def signed(by: Signer | None = None, **options: Any) -> Received:
 
 
 async def test_a_message_without_a_header_block_proves_nothing_and_is_itself(asked: Asked) -> None:
-    received = replace(signed(), security=None)
+    received = signed()._replace(security=None)
     assert await asked(received) == MessageProofs(received=received)
 
 
@@ -191,7 +190,7 @@ async def test_a_large_message_is_checked_in_a_thread_and_proves_the_same(
     monkeypatch.setattr("server.security.wssecurity.checking.asyncio.to_thread", counted)
     for size, used in ((LARGE_BYTES, 0), (LARGE_BYTES + 1, 2)):
         threads.clear()
-        found = await asked(replace(signed(), size=size))
+        found = await asked(signed()._replace(size=size))
         assert ([proof.kind for proof in found.proofs], len(threads)) == ([ProofKind.SIGNATURE], used)
 
 
