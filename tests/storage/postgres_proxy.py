@@ -140,18 +140,21 @@ class _Link:
         self._server_reader, self._server = server
         self._statements: dict[bytes, str] = {}
         self._act = Act.PASS
+        self._reset = asyncio.Event()
 
     async def carry(self) -> None:
-        directions = [asyncio.create_task(self._forward()), asyncio.create_task(self._backward())]
+        # Where nothing flows neither direction hears that its connection has ended.
+        tasks = [asyncio.create_task(each) for each in (self._forward(), self._backward(), self._reset.wait())]
         try:
-            await asyncio.wait(directions, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self.reset()
-            for task in directions:
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*directions, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def reset(self) -> None:
+        self._reset.set()
         _abort(self._client)
         _abort(self._server)
 

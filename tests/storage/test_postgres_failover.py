@@ -20,8 +20,7 @@ CALLERS = 6
 STREAMING = {"wal_level": "replica", "max_wal_senders": "4"}
 NAME = "standby_of_the_test"
 
-# A run now and then does not end, and why is not known yet: not a thing to hold up every change with.
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.slow
 
 
 @dataclass(kw_only=True)
