@@ -76,6 +76,17 @@ http {{
 """
 
 
+# nginx listens at once, so it waits until there is somebody behind it.
+_BOTH = """\
+nginx=$1 folder=$2; shift 2
+"$@" & manager=$!
+until [ -S "$folder/php.sock" ]; do sleep 0.05; done
+"$nginx" -p "$folder" -c "$folder/nginx.conf" & front=$!
+trap 'kill $front $manager; wait; rm -r "$folder"' TERM
+wait
+"""
+
+
 def _line() -> str:
     return output_of(["php", "-r", 'echo PHP_MAJOR_VERSION, ".", PHP_MINOR_VERSION;'])
 
@@ -123,10 +134,8 @@ def _behind_nginx(port: int, processes: int) -> Sequence[str]:
     values = {"folder": folder, "socket": socket, "processes": processes, "port": port, "script": _SCRIPT}
     pool.write_text(_POOL.format(**values), encoding="utf-8")
     front.write_text(_FRONT.format(**values), encoding="utf-8")
-    # nginx listens at once, so it waits until there is somebody behind it.
-    script = 'nginx=$1 socket=$2; shift 2; "$@" & until [ -S "$socket" ]; do sleep 0.05; done; exec $nginx'
     manager = [_manager(), "--nodaemonize", "--allow-to-run-as-root", "--fpm-config", str(pool), *_settings()]
-    return ["sh", "-c", script, "sh", f"{_NGINX} -p {folder} -c {front}", str(socket), *manager]
+    return ["sh", "-c", _BOTH, "sh", _NGINX, str(folder), *manager]
 
 
 def _contestant(name: str, command: Callable[[int, int], Sequence[str]], *, processes: int) -> Contestant:
