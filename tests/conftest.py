@@ -21,6 +21,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--power-from", type=int, default=1_000, help="the first seed of power losses (make long)")
     parser.addoption("--guesses", type=int, default=100_000, help="how many tickets are guessed at (make long)")
     parser.addoption("--filled", type=int, default=1_000_000, help="orders in a database that is large (make long)")
+    parser.addoption("--soak-minutes", type=float, default=20, help="how long the soak is, 5 at least (make long)")
     parser.addoption("--mutants", type=int, default=400, help="how many changes of ipfilters/ are tried (make long)")
 
 
