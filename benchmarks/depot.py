@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from benchmarks.collecting import write_requests
 from benchmarks.contestants import CACHE, ROOT
-from benchmarks.growth import multiply_sqlite
+from benchmarks.multiplying import multiply_sqlite
 from benchmarks.processes import (
     LOAD_CORE,
     SERVER_CORE,

@@ -5,7 +5,6 @@ in turn, through `open_storage` alone: no listener, no SOAP, which would hide wh
 """
 
 import asyncio
-import hashlib
 import secrets
 import shutil
 import sqlite3
@@ -19,9 +18,9 @@ from pathlib import Path
 from typing import Any, cast
 
 import asyncpg
-from rich.progress import Progress
 
 from benchmarks.contestants import CACHE
+from benchmarks.multiplying import multiply_postgres, multiply_sqlite
 from benchmarks.postgres import own_postgres
 from benchmarks.report import Options, Record, Refused, Table, figure_of, this_machine
 from licensing.orders import OrderLine, OrderRequest, Sales
@@ -33,7 +32,6 @@ from storage.records import AuditRow, Credential, Item, Shop
 SMALL = 10_000
 LARGE: Mapping[str, int] = {"sqlite": 2_000_000, "postgresql": 10_000_000}
 CLIENTS = 256
-CHUNK = 250_000
 WARM_UP = 5_000
 MEASURED = 20_000
 """So many new orders are placed in a round, after those of the warm-up."""
@@ -42,16 +40,6 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 VAULT = Vault(pepper=b"p" * 32, sealing_key=b"s" * 32, random=secrets.token_bytes)
 ITEM = Item(item_number="A", firm_code=1, product_code=1, options="{}", rules="{}", active=True, created_at=NOW)
 SHOP = Shop(shop_id="shop", name="shop", active=True, created_at=NOW)
-
-MULTIPLIED: Mapping[str, Mapping[str, str]] = {
-    "tickets": {"ticket_id": "id:t", "lookup": "random"},
-    "orders": {"order_id": "id:o", "ticket_id": "id:t", "transaction_id": "name:x", "order_number": "name:n"},
-    "answers": {"transaction_id": "name:x"},
-    "licenses": {"license_id": "id:l", "order_id": "id:o", "ticket_id": "id:t"},
-    "audit": {"audit_id": "id:a", "subject": "id:o"},
-}
-"""The tables that an order is written to, and which columns are other ones in each order: `id` is time-ordered, as the
-server's own ids are, `name` is a shop's own and comes in no order; the letter after it keeps them apart."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,55 +183,8 @@ async def _template(location: str) -> None:
         await storage.close()
 
 
-def _chunks(held: int, title: str) -> Iterator[tuple[int, int]]:
-    with Progress() as progress:
-        task = progress.add_task(title, total=held)
-        for first in range(2, held + 1, CHUNK):
-            last = min(held, first + CHUNK - 1)
-            yield first, last
-            progress.update(task, completed=last)
-
-
-def _multiplying(
-    table: str, columns: Sequence[str], expressions: Mapping[str, Callable[[str], str]], source: str
-) -> str:
-    """Give the statement that writes a row of a table for each number `n` of `source`, like one that is in it."""
-    other = MULTIPLIED[table]
-    values = []
-    for column in columns:
-        kind, _, letter = other.get(column, "").partition(":")
-        values.append(f"template.{column}" if not kind else expressions[kind](letter))
-    return (
-        f"INSERT INTO {table} ({', '.join(columns)}) SELECT {', '.join(values)} "
-        f"FROM (SELECT * FROM {table} LIMIT 1) AS template, {source}"
-    )
-
-
-def multiply_sqlite(path: Path, held: int) -> None:
-    """Let a database that holds one order hold so many, each like the first with names of its own."""
-    connection = sqlite3.connect(path, isolation_level=None)
-    connection.create_function("name", 2, lambda letter, n: hashlib.md5(f"{letter}{n}".encode()).hexdigest())
-    connection.execute("PRAGMA synchronous = OFF")
-    expressions: Mapping[str, Callable[[str], str]] = {
-        "id": lambda letter: f"printf('%012x-{letter}-%020d', n, n)",
-        "name": lambda letter: f"name('{letter}', n)",
-        "random": lambda _: "randomblob(32)",
-    }
-    for first, last in _chunks(held, f"SQLite, {held:,} orders"):
-        source = (
-            f"(WITH RECURSIVE numbers (n) AS (SELECT {first} UNION ALL SELECT n + 1 FROM numbers WHERE n < {last}) "
-            "SELECT n FROM numbers)"
-        )
-        connection.execute("BEGIN")
-        for table in MULTIPLIED:
-            found = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
-            # SQLite numbers the audit rows by itself.
-            columns = [column for column in found if column != "audit_id"]
-            connection.execute(_multiplying(table, columns, expressions, source))
-        connection.execute("COMMIT")
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    connection.execute("ANALYZE")
-    connection.close()
+def _tell_filled(database: str, held: int, begun: float) -> None:
+    print(f"{database}: {held:,} orders in {time.monotonic() - begun:,.0f} s", flush=True)
 
 
 Fill = Callable[[int], Any]
@@ -257,7 +198,9 @@ def _filling_sqlite() -> Iterator[Fill]:
     async def fill(held: int) -> Filled:
         path = folder / f"{held}.sqlite3"
         await _template(str(path))
+        begun = time.monotonic()
         multiply_sqlite(path, held)
+        _tell_filled("SQLite", held, begun)
         return Filled(location=str(path), held=held, bytes=path.stat().st_size)
 
     try:
@@ -273,25 +216,11 @@ def _filling_postgres() -> Iterator[Fill]:
         async def fill(held: int) -> Filled:
             location = server.address(await asyncio.to_thread(server.new_database))
             await _template(location)
-            connection = await asyncpg.connect(location, command_timeout=3600)
-            expressions: Mapping[str, Callable[[str], str]] = {
-                "id": lambda letter: f"lpad(to_hex(n), 12, '0') || '-{letter}-' || lpad(n::text, 20, '0')",
-                "name": lambda letter: f"md5('{letter}' || n)",
-                "random": lambda _: "sha256(n::text::bytea)",
-            }
+            begun = time.monotonic()
+            await multiply_postgres(location, held)
+            _tell_filled("PostgreSQL", held, begun)
+            connection = await asyncpg.connect(location)
             try:
-                # The rows fit by how they are made; checking each against the others would take most of the time.
-                await connection.execute("SET session_replication_role = replica")
-                for first, last in _chunks(held, f"PostgreSQL, {held:,} orders"):
-                    for table in MULTIPLIED:
-                        found = await connection.fetch(
-                            "SELECT column_name FROM information_schema.columns WHERE table_name = $1", table
-                        )
-                        source = f"(SELECT generate_series({first}, {last}) AS n) AS numbers"
-                        columns = [row[0] for row in found]
-                        await connection.execute(_multiplying(table, columns, expressions, source))
-                await connection.execute("VACUUM ANALYZE")
-                await connection.execute("CHECKPOINT")
                 size = await connection.fetchval("SELECT pg_database_size(current_database())")
             finally:
                 await connection.close()
