@@ -28,6 +28,14 @@ _SYMBOLS = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ" * 8
 """Each of 256 bytes as one of 32 symbols."""
 
 
+def new_names() -> tuple[str, str]:
+    """Give a name for an order and a ticket, as the handlers of the peers make them."""
+    random = secrets.token_bytes(41)
+    symbols = random[:25].translate(_SYMBOLS).decode("ascii")
+    ticket = f"{symbols[:5]}-{symbols[5:10]}-{symbols[10:15]}-{symbols[15:20]}-{symbols[20:]}"
+    return random[25:].hex(), ticket
+
+
 class Bare:
     """Answers CreateOrder with a random ticket."""
 
@@ -56,13 +64,11 @@ class Bare:
 
     def handle(self, order: sales.CreateOrderRequest) -> sales.CreateOrderAnswer:
         """Make ids and a ticket, and a licence for each line."""
-        random = secrets.token_bytes(41)
-        order_id = random[25:].hex()
-        symbols = random[:25].translate(_SYMBOLS).decode("ascii")
+        order_id, ticket = new_names()
         return sales.CreateOrderAnswer(
             receipt=sales.OrderReceipt(
                 order_id=order_id,
-                ticket=f"{symbols[:5]}-{symbols[5:10]}-{symbols[10:15]}-{symbols[15:20]}-{symbols[20:]}",
+                ticket=ticket,
                 license=tuple(
                     [
                         sales.OrderedLicense(

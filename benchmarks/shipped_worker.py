@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from licensing.ids import Ids
+from benchmarks.bare import new_names
 from licensing.order_values import OrderedLicense, OrderReceipt, OrderRequest
 from licensing.orders import Sales
-from licensing.tickets import new_ticket
 from server.core import Core, opened_core, utc_now
 from server.settings import Settings
 from server.supervise import worker
@@ -31,21 +30,19 @@ from storage.records import Shop
 class Unstored(Sales):
     """The service without the rules of orders and without storage."""
 
-    def __init__(self, core: Core) -> None:
-        super().__init__(storage=core.storage, vault=core.vault, clock=utc_now, random=secrets.token_bytes)
-        self._unstored_ids = Ids(clock=utc_now, random=secrets.token_bytes)
-
     async def create_order(self, *, shop: Shop, request: OrderRequest) -> OrderReceipt:  # noqa: ARG002  as the product
         """Make ids and a ticket, and a licence for each line."""
-        order_id, *license_ids = self._unstored_ids.several(1 + len(request.lines))
+        order_id, ticket = new_names()
         return OrderReceipt(
             order_id=order_id,
-            ticket=new_ticket(secrets.token_bytes),
+            ticket=ticket,
             collect_url=None,
             licenses=tuple(
                 [
-                    OrderedLicense(license_id=license_id, item_number=line.item_number, quantity=line.quantity)
-                    for license_id, line in zip(license_ids, request.lines, strict=True)
+                    OrderedLicense(
+                        license_id=f"{order_id}-{place}", item_number=line.item_number, quantity=line.quantity
+                    )
+                    for place, line in enumerate(request.lines, 1)
                 ]
             ),
         )
@@ -85,7 +82,8 @@ class KeepingNoOrder:
 @asynccontextmanager
 async def _without_handling(settings: Settings) -> AsyncIterator[Core]:
     async with opened_core(settings) as core:
-        yield replace(core, sales=Unstored(core))
+        unstored = Unstored(storage=core.storage, vault=core.vault, clock=utc_now, random=secrets.token_bytes)
+        yield replace(core, sales=unstored)
 
 
 def _without_storing(settings: Settings) -> AbstractAsyncContextManager[Core]:

@@ -35,18 +35,26 @@ def test_there_are_eight_bad_requests_and_each_is_another() -> None:
     assert len({CREATE_ORDER, *BAD_REQUESTS.values()}) == 9
 
 
-def test_varied_orders_are_valid_and_each_is_another_in_all_that_varies_between_the_orders_of_a_shop() -> None:
-    orders = [payload(message) for message in varied_orders(300)]
+def test_varied_orders_are_valid_and_differ_in_all_that_differs_between_the_orders_of_a_shop() -> None:
+    messages = varied_orders(400)
+    orders = [payload(message) for message in messages]
     schema = sales_schema()
     for order in orders:
         schema.assertValid(order)
-        assert [line.findtext(f"{{{SALES}}}itemNumber") for line in order.findall(f"{{{SALES}}}orderLine")] == [*ITEMS]
 
     def values(path: str) -> set[str | None]:
-        return {order.findtext("/".join(f"{{{SALES}}}{name}" for name in path.split("/"))) for order in orders}
+        names = "/".join(f"{{{SALES}}}{name}" for name in path.split("/"))
+        return {found.text for order in orders for found in order.iterfind(names)}
 
-    assert len(values("transactionId")) == len(values("orderNumber")) == 300
-    for name in ("name", "company", "email", "customerNumber"):
-        assert len(values(f"customer/{name}")) > 200
-    assert values("orderLine/quantity") == {str(quantity) for quantity in range(1, 10)}
-    assert varied_orders(300) == varied_orders(300)
+    assert len(values("transactionId")) == len(values("orderNumber")) == 400
+    for name in ("name", "company", "email", "customerNumber", "language"):
+        assert len(values(f"customer/{name}")) > (200 if name != "language" else 2)
+    assert values("orderLine/itemNumber") == {*ITEMS}
+    assert len(values("orderLine/quantity")) > 100
+    lines = [len(order.findall(f"{{{SALES}}}orderLine")) for order in orders]
+    assert (set(lines), round(sum(lines) / len(lines), 1)) == ({2, 3, 4}, 3.0)
+    for name in ("company", "customerNumber"):
+        assert 250 < sum(order.find(f"{{{SALES}}}customer/{{{SALES}}}{name}") is not None for order in orders) < 350
+    assert any(b"&amp;" in message for message in messages)
+    assert 0.95 < sum(map(len, messages)) / len(messages) / len(CREATE_ORDER) < 1.05
+    assert varied_orders(400) == messages
