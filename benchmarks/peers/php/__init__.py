@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks.contestants import CACHE, Contestant, debian_version, need_packages
+from benchmarks.contestants import CACHE, THREADS, Contestant, debian_version, need_packages
 from benchmarks.peers.contract import SOURCES, write_contract, write_order_schema
 from benchmarks.processes import output_of
 
@@ -64,7 +64,7 @@ http {{
         listen 127.0.0.1:{port} backlog=1024;
         location = /v1/sales {{
             fastcgi_pass orders;
-            fastcgi_keep_conn on;
+            fastcgi_keep_conn {kept};
             fastcgi_param SCRIPT_FILENAME {script};
             fastcgi_param REQUEST_METHOD $request_method;
             fastcgi_param CONTENT_TYPE $content_type;
@@ -131,7 +131,9 @@ def _behind_nginx(port: int, processes: int) -> Sequence[str]:
     folder.mkdir(exist_ok=True)
     socket, pool, front = folder / "php.sock", folder / "php-fpm.conf", folder / "nginx.conf"
     socket.unlink(missing_ok=True)
-    values = {"folder": folder, "socket": socket, "processes": processes, "port": port, "script": _SCRIPT}
+    # A process stays with a connection that is kept, and all others wait for it to end if there are not as many.
+    kept = "on" if processes >= THREADS else "off"
+    values = {"kept": kept, "folder": folder, "socket": socket, "processes": processes, "port": port, "script": _SCRIPT}
     pool.write_text(_POOL.format(**values), encoding="utf-8")
     front.write_text(_FRONT.format(**values), encoding="utf-8")
     manager = [_manager(), "--nodaemonize", "--allow-to-run-as-root", "--fpm-config", str(pool), *_settings()]
@@ -152,7 +154,7 @@ def _contestant(name: str, command: Callable[[int, int], Sequence[str]], *, proc
 CONFIGURATIONS = (
     _contestant("2 processes behind nginx", _behind_nginx, processes=2),
     _contestant("8 processes behind nginx", _behind_nginx, processes=8),
-    _contestant("32 processes behind nginx", _behind_nginx, processes=32),
+    _contestant(f"{THREADS} processes behind nginx, connections kept", _behind_nginx, processes=THREADS),
     _contestant("built-in server, 2 processes", _built_in, processes=2),
     _contestant("built-in server, 8 processes", _built_in, processes=8),
 )
