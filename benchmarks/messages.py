@@ -77,7 +77,11 @@ def varied_orders(count: int) -> tuple[bytes, ...]:
 
 
 _START, _END = CREATE_ORDER[: CREATE_ORDER.index(_TRANSACTION_ID)], CREATE_ORDER[_END_OF_LINES:]
-_COMPANIES = ("Example Machines {} GmbH",) * 3 + ("Beispielmaschinen Köln {} GmbH &amp; Co. KG",)
+_COMPANIES = (
+    *("Example Machines {} GmbH",) * 6,
+    "Beispielmaschinen Köln {} GmbH",
+    "Example Machines {} GmbH &amp; Co. KG",
+)
 
 
 def _varied(chance: random.Random, number: int) -> bytes:
