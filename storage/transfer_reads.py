@@ -106,11 +106,13 @@ def _neighbours(query: LoadTransfer, base: Counter) -> Plan[Neighbours]:
         "base_epoch": base[0],
         "base_number": base[1],
     }
-    same = yield from one("context_at_export", parameters)
-    below = yield from one("context_below_export", parameters)
-    above = yield from one("context_above_export", parameters)
-    return (
-        None if same is None else transfer_rows.context(same),
-        None if below is None else transfer_rows.context(below),
-        None if above is None else transfer_rows.context(above),
-    )
+    found = yield from many("contexts_around_export", parameters)
+    same = below = above = None
+    for context in map(transfer_rows.context, found):
+        if context.export == query.export:
+            same = context
+        elif context.export < query.export:
+            below = context
+        else:
+            above = context
+    return same, below, above

@@ -39,29 +39,38 @@ INSERT INTO transfers (
     :serial, :firm_code, :key, :action, :user_sealed, :from_epoch, :from_number, :to_epoch, :to_number, :created_at
 );
 
--- name: context_at_export
+-- The one of the same export, the last one below it and the first one above it, in one statement: where the database
+-- is on another computer each is a round trip, and wherever it is each is asked for with every collection.
+-- name: contexts_around_export
 SELECT serial, firm_code, export, nonce, counter_epoch, counter_number, digest, received_at
-FROM contexts
-WHERE serial = :serial AND firm_code = :firm_code AND export = :export
-  AND (counter_epoch, counter_number) >= (:base_epoch, :base_number)
-ORDER BY nonce, counter_epoch, counter_number, digest
-LIMIT 1;
-
--- name: context_below_export
+FROM (
+    SELECT serial, firm_code, export, nonce, counter_epoch, counter_number, digest, received_at
+    FROM contexts
+    WHERE serial = :serial AND firm_code = :firm_code AND export = :export
+      AND (counter_epoch, counter_number) >= (:base_epoch, :base_number)
+    ORDER BY nonce, counter_epoch, counter_number, digest
+    LIMIT 1
+) AS same
+UNION ALL
 SELECT serial, firm_code, export, nonce, counter_epoch, counter_number, digest, received_at
-FROM contexts
-WHERE serial = :serial AND firm_code = :firm_code AND export < :export
-  AND (counter_epoch, counter_number) >= (:base_epoch, :base_number)
-ORDER BY export DESC, nonce DESC, counter_epoch DESC, counter_number DESC, digest DESC
-LIMIT 1;
-
--- name: context_above_export
+FROM (
+    SELECT serial, firm_code, export, nonce, counter_epoch, counter_number, digest, received_at
+    FROM contexts
+    WHERE serial = :serial AND firm_code = :firm_code AND export < :export
+      AND (counter_epoch, counter_number) >= (:base_epoch, :base_number)
+    ORDER BY export DESC, nonce DESC, counter_epoch DESC, counter_number DESC, digest DESC
+    LIMIT 1
+) AS below
+UNION ALL
 SELECT serial, firm_code, export, nonce, counter_epoch, counter_number, digest, received_at
-FROM contexts
-WHERE serial = :serial AND firm_code = :firm_code AND export > :export
-  AND (counter_epoch, counter_number) >= (:base_epoch, :base_number)
-ORDER BY export, nonce, counter_epoch, counter_number, digest
-LIMIT 1;
+FROM (
+    SELECT serial, firm_code, export, nonce, counter_epoch, counter_number, digest, received_at
+    FROM contexts
+    WHERE serial = :serial AND firm_code = :firm_code AND export > :export
+      AND (counter_epoch, counter_number) >= (:base_epoch, :base_number)
+    ORDER BY export, nonce, counter_epoch, counter_number, digest
+    LIMIT 1
+) AS above;
 
 -- name: steps_after
 SELECT
