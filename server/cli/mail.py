@@ -10,6 +10,7 @@ import typer
 from licensing.marketing.addresses import KnownConsent
 from licensing.marketing.mails import Mail, MailKind, MailLicense
 from licensing.marketing.offers import Offer
+from opendepot.cli.verbs import Verbs
 from server.cli.common import ConfigOption, JsonOption, print_json, with_config, with_core
 from server.core import Core, utc_now
 from server.errors import SettingsError
@@ -18,7 +19,7 @@ from storage.marketing import AddressView, Suppression
 
 app = typer.Typer(no_args_is_help=True, help="Mails to customers: templates, consent, bounces.")
 consent = typer.Typer(no_args_is_help=True, help="Who agreed to get offers.")
-app.add_typer(consent, name="consent")
+app.add_typer(consent, name="consent", cls=Verbs)
 
 ACTOR = "cli"
 LanguageOption = Annotated[str | None, typer.Option(help="The customer's language, such as de.", show_default=False)]

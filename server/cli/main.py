@@ -12,6 +12,7 @@ from ipfilters import AddressRefused, RulesRefused
 from licensing.errors import LicensingError
 from opendepot import AnswerInvalid, FaultReceived, ServiceUnreachable, SupportNeeded
 from opendepot.bench.fleet import BenchFailed
+from opendepot.cli.verbs import Verbs
 from server.cli import (
     administrators,
     audit,
@@ -44,6 +45,7 @@ from storage.maintenance.errors import MaintenanceError
 
 app = typer.Typer(
     name="opendepot",
+    cls=Verbs,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -58,22 +60,22 @@ app.command("backup")(backups.backup)
 app.command("restore")(backups.restore_)
 app.command("export")(moves.export)
 app.command("import")(moves.import_)
-app.add_typer(items.app, name="item")
+app.add_typer(items.app, name="item", cls=Verbs)
 shop_credentials.add_to(shops.app)
-app.add_typer(shops.app, name="shop")
-app.add_typer(tickets.app, name="ticket")
-app.add_typer(audit.app, name="audit")
-app.add_typer(containers.approvals, name="approval")
-app.add_typer(journal.app, name="journal")
-app.add_typer(keys.app, name="keys")
-app.add_typer(outbox.app, name="outbox")
-app.add_typer(extensions.app, name="extension")
-app.add_typer(ozomm.app, name="ozomm")
-app.add_typer(mail.app, name="mail")
-app.add_typer(campaigns.app, name="campaign")
-app.add_typer(customers.app, name="customer")
-app.add_typer(administrators.app, name="admin")
-app.add_typer(ipfilter.app, name="ipfilter")
+app.add_typer(shops.app, name="shop", cls=Verbs)
+app.add_typer(tickets.app, name="ticket", cls=Verbs)
+app.add_typer(audit.app, name="audit", cls=Verbs)
+app.add_typer(containers.approvals, name="approval", cls=Verbs)
+app.add_typer(journal.app, name="journal", cls=Verbs)
+app.add_typer(keys.app, name="keys", cls=Verbs)
+app.add_typer(outbox.app, name="outbox", cls=Verbs)
+app.add_typer(extensions.app, name="extension", cls=Verbs)
+app.add_typer(ozomm.app, name="ozomm", cls=Verbs)
+app.add_typer(mail.app, name="mail", cls=Verbs)
+app.add_typer(campaigns.app, name="campaign", cls=Verbs)
+app.add_typer(customers.app, name="customer", cls=Verbs)
+app.add_typer(administrators.app, name="admin", cls=Verbs)
+app.add_typer(ipfilter.app, name="ipfilter", cls=Verbs)
 ipfilter_looking.add_to(ipfilter.app)
 opendepot.cli.add_to(app)
 containers.add_to(opendepot.cli.container.app)

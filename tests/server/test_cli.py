@@ -189,6 +189,13 @@ def test_a_shop_is_added_and_its_key_shown_once(config: Path, monkeypatch: pytes
     assert added["api_key"].encode() not in (config.parent / "opendepot.sqlite3").read_bytes()
 
 
+def test_each_verb_is_listed_with_its_first_sentence_whole() -> None:
+    for group in ("", *(each.name for each in cli.app.registered_groups)):
+        verbs = run(*filter(None, [group]), "--help").partition("Commands:")[2]
+        assert verbs
+        assert "..." not in verbs
+
+
 def test_version_and_help() -> None:
     assert run("--version").strip() == "0.1.0"
     for group in ("", "item", "shop", "ticket", "container"):
