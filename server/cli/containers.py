@@ -12,8 +12,9 @@ import typer
 
 from containers import parse_state
 from opendepot.cli.offline import read
-from server.cli.common import ConfigOption, JsonOption, print_json, with_config
+from server.cli.common import ConfigOption, JsonOption, print_json, print_rows, with_config
 from storage.commands import ContainerHistory
+from storage.records import Approval
 
 approvals = typer.Typer(no_args_is_help=True, help="Reported losses that wait for a decision.")
 
@@ -103,14 +104,7 @@ def unblock(serial: SerialArgument, reason: ReasonOption, config: ConfigOption =
 def list_(config: ConfigOption = None, as_json: JsonOption = False) -> None:  # noqa: FBT002  an option is named on the command line
     """List the losses that wait for a decision."""
     found = with_config(config, lambda core: core.losses.list_approvals())
-    if as_json:
-        print_json([asdict(one) for one in found])
-        return
-    for one in found:
-        typer.echo(
-            f"{one.approval_id}  container {one.serial}  firm code {one.firm_code}  "
-            f"since {one.requested_at:%Y-%m-%d %H:%M}  {one.reason or ''}".rstrip()
-        )
+    print_rows(found, as_json=as_json, described=asdict, line=_waiting)
 
 
 @approvals.command()
@@ -131,6 +125,13 @@ def decide(
 
 def _actor() -> str:
     return f"cli:{getpass.getuser()}"
+
+
+def _waiting(one: Approval) -> str:
+    return (
+        f"{one.approval_id}  container {one.serial}  firm code {one.firm_code}  "
+        f"since {one.requested_at:%Y-%m-%d %H:%M}  {one.reason or ''}".rstrip()
+    )
 
 
 def _point(counter: tuple[int, int]) -> str:

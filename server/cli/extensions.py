@@ -5,7 +5,15 @@ from typing import Annotated
 import typer
 
 from licensing.extensions.operating import ExtensionDesk, ShownExtension
-from server.cli.common import ConfigOption, JsonOption, print_json, with_config
+from server.cli.common import (
+    ConfigOption,
+    JsonOption,
+    print_json,
+    print_rows,
+    refuse_unless_one_or_all,
+    tries,
+    with_config,
+)
 from server.core import Core, utc_now
 from storage.extensions import ExtensionRow
 
@@ -27,15 +35,7 @@ def list_(
     """List extensions, newest first. Tickets and customers are not shown."""
     step = "stuck" if stuck else None
     found = with_config(config, lambda core: _desk(core).list(state=state, step=step, limit=limit))
-    if as_json:
-        print_json([_described(row) for row in found])
-        return
-    for row in found:
-        failure = f"  {row.last_failure}" if row.last_failure else ""
-        typer.echo(
-            f"{row.extension_id}  {row.state}  at {row.step}  {row.attempts} tries, due {row.due_at:%Y-%m-%d %H:%M:%S}"
-            f"{failure}"
-        )
+    print_rows(found, as_json=as_json, described=_described, line=_line)
 
 
 @app.command()
@@ -63,14 +63,17 @@ def retry(
     config: ConfigOption = None,
 ) -> None:
     """Go on with an extension now: one that waits, or that is stuck and whose cause was mended."""
-    if (extension is None) is not every:
-        raise typer.BadParameter("give the id of an extension, or --all")
+    refuse_unless_one_or_all(extension, every=every, named="an extension")
     count = with_config(config, lambda core: _desk(core).retry(extension))
     typer.echo(f"{count} to be gone on with")
 
 
 def _desk(core: Core) -> ExtensionDesk:
     return ExtensionDesk(storage=core.storage, vault=core.vault, clock=utc_now)
+
+
+def _line(row: ExtensionRow) -> str:
+    return f"{row.extension_id}  {row.state}  at {row.step}  {tries(row)}"
 
 
 def _described(row: ExtensionRow) -> dict[str, object]:

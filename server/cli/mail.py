@@ -11,7 +11,7 @@ from licensing.marketing.addresses import KnownConsent
 from licensing.marketing.mails import Mail, MailKind, MailLicense
 from licensing.marketing.offers import Offer
 from opendepot.cli.verbs import Verbs
-from server.cli.common import ConfigOption, JsonOption, print_json, with_config, with_core
+from server.cli.common import ConfigOption, JsonOption, print_json, print_rows, with_config, with_core
 from server.core import Core, utc_now
 from server.errors import SettingsError
 from server.settings import load_settings, mailbox
@@ -176,11 +176,12 @@ def consent_list(
 ) -> None:
     """List the consents, with their addresses."""
     found = with_config(config, lambda core: core.addresses.consents(limit=limit))
-    if as_json:
-        print_json([_described(each) for each in found])
-        return
-    for each in found:
-        typer.echo(f"{each.address}  {each.given_at:%Y-%m-%d %H:%M:%S}  {each.source}  by {each.recorded_by}")
+    print_rows(
+        found,
+        as_json=as_json,
+        described=_described,
+        line=lambda each: f"{each.address}  {each.given_at:%Y-%m-%d %H:%M:%S}  {each.source}  by {each.recorded_by}",
+    )
 
 
 @consent.command("show")

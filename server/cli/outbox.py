@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from licensing.outbox import Outbox
-from server.cli.common import ConfigOption, JsonOption, print_json, with_config
+from server.cli.common import ConfigOption, JsonOption, print_rows, refuse_unless_one_or_all, tries, with_config
 from server.core import Core, utc_now
 from storage.outbox import OutboxRow
 
@@ -23,15 +23,7 @@ def list_(
 ) -> None:
     """List messages that were not delivered yet, in the order of their delivery. Their content is not shown."""
     found = with_config(config, lambda core: _outbox(core).list(dead=dead, limit=limit))
-    if as_json:
-        print_json([_described(row) for row in found])
-        return
-    for row in found:
-        failure = f"  {row.last_failure}" if row.last_failure else ""
-        typer.echo(
-            f"{row.message.message_id}  {row.message.channel}  {row.message.kind}  {row.state}  key {row.message.key} "
-            f"number {row.number}  {row.attempts} tries, due {row.due_at:%Y-%m-%d %H:%M:%S}{failure}"
-        )
+    print_rows(found, as_json=as_json, described=_described, line=_line)
 
 
 @app.command()
@@ -43,8 +35,7 @@ def retry(
     config: ConfigOption = None,
 ) -> None:
     """Try a message again now, with its tries counted anew. Those that it kept back follow it."""
-    if (message is None) is not every:
-        raise typer.BadParameter("give the id of a message, or --all")
+    refuse_unless_one_or_all(message, every=every, named="a message")
     count = with_config(config, lambda core: _outbox(core).retry(message))
     typer.echo(f"{count} to be tried again")
 
@@ -64,6 +55,14 @@ def drop(
 
 def _outbox(core: Core) -> Outbox:
     return Outbox(storage=core.storage, clock=utc_now)
+
+
+def _line(row: OutboxRow) -> str:
+    message = row.message
+    return (
+        f"{message.message_id}  {message.channel}  {message.kind}  {row.state}  key {message.key} "
+        f"number {row.number}  {tries(row)}"
+    )
 
 
 def _described(row: OutboxRow) -> dict[str, object]:
