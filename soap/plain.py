@@ -6,7 +6,7 @@ through parser and schema decides: it may know less than XML Schema does, and ne
 
 import re
 from binascii import a2b_base64, b2a_base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, NamedTuple
@@ -18,7 +18,8 @@ class Plain(NamedTuple):
     """How a text of one type is read, as Python expressions over the name `{0}`.
 
     `holds` must be true of the text, `value` gives its value, and `taken` must be true of that; '' is always true.
-    `names` are what the expressions use. The text of a `string` is free of markup and control characters already.
+    `names` are what the expressions use. The text of a `string` has no markup and no control characters, and its
+    references are resolved.
     """
 
     holds: str = ""
@@ -40,6 +41,23 @@ _DATE_TIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?(?:Z|[+-](?:0[0-9]|1[0-3]):[0-5][0-9])"
 )
 _BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
+
+
+_REFERENCES = {"&lt;": "<", "&gt;": ">", "&quot;": '"', "&apos;": "'", "&amp;": "&"}
+_WITH_REFERENCES = re.compile(r"(?:[^&]|&(?:amp|lt|gt|quot|apos);)*+")
+
+
+def resolved(values: Sequence[str]) -> Sequence[str] | None:
+    """Give texts with their references to the five entities of XML 1.0 resolved (section 4.6); None for any other."""
+    if not all(map(_WITH_REFERENCES.fullmatch, values)):
+        return None
+    return [_with_characters(text) if "&" in text else text for text in values]
+
+
+def _with_characters(text: str) -> str:
+    for reference, character in _REFERENCES.items():
+        text = text.replace(reference, character)
+    return text
 
 
 def plain_of(type_: SimpleType) -> Plain | None:

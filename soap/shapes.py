@@ -7,9 +7,9 @@ that gate, parser, envelope and the structure of the schema judge is in the shap
 not plainly allowed (`soap.plain`), the message goes the whole way, which also words what is wrong with it.
 
 Why that is the same, for a shape without `<!`, `<?` and `&` in which each `<` has its `>`: each `<` and `>` then is an
-end of a tag. A value stands between a start tag and an end tag, has neither markup nor control characters, and so is
-the whole text of an element whatever it is. Elements, attributes, names and their order are those of the message that
-was judged, and nothing in the contract binds values to each other.
+end of a tag. A value stands between a start tag and an end tag, has neither markup nor control characters and no
+reference but to the five entities of XML, and so is the whole text of an element whatever it is. Elements, attributes,
+names and their order are those of the message that was judged, and nothing in the contract binds values to each other.
 """
 
 import re
@@ -23,7 +23,7 @@ from lxml import etree
 from soap.codec import compiled
 from soap.contract import Operation
 from soap.names import Version
-from soap.plain import Plain, plain_of
+from soap.plain import Plain, plain_of, resolved
 from soap.schema import ComplexType, Field, SimpleType
 
 MOST_BYTES = 64 * 1024
@@ -117,20 +117,25 @@ class Shapes:
     def _shape(self, found: Cut, operation: Operation, payload: etree._Element) -> Shape | None:
         writer = _Writer(self._messages)
         made = writer.made(payload, operation.request)
-        if [text for _, text in writer.values] != list(found.values):
+        if [text for _, text in writer.values] != resolved(found.values):
             return None
         plain = [self._plain_of(type_) for type_, _ in writer.values]
         known = [one for one in plain if one is not None]
         if len(known) < len(plain):
             return None
         texts = [f"t{place}" for place, (type_, _) in enumerate(writer.values) if type_.built_in == "string"]
+        unpack = f"{', '.join(f't{place}' for place in range(len(known)))}, = values"
         lines = ["def read(values):"]
-        if known:
-            lines.append(f" {', '.join(f't{place}' for place in range(len(known)))}, = values")
+        lines += [f" {unpack}"] if known else []
         if texts:
+            writer.names["resolved"] = resolved
             lines += [
                 f" texts = f'{{{'}{'.join(texts)}}}'",
-                " if not texts.isprintable() or '&' in texts or '>' in texts: return None",
+                " if not texts.isprintable() or '>' in texts: return None",
+                " if '&' in texts:",
+                "  values = resolved(values)",
+                "  if values is None: return None",
+                f"  {unpack}",
             ]
         for place, one in enumerate(known):
             value = f"t{place}"

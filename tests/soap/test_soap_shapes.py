@@ -122,6 +122,14 @@ HOSTILE = (
     "a ",
     "a b",
     "&amp;",
+    "a&amp;b",
+    "&amp;lt;",
+    "&lt;b&gt;&quot;&apos;",
+    "&amp;#65;",
+    "&amp",
+    "&AMP;",
+    "&lt;&nbsp;",
+    "]]&gt;",
     "&",
     "&#65;",
     "&x;",
@@ -225,6 +233,19 @@ def test_any_change_of_some_bytes_ends_as_it_does_the_whole_way(twins: Twins, da
         body = body[:start] + put + body[end:]
     for _ in range(3):
         twins.agree(body)
+
+
+def test_a_value_with_references_to_the_five_entities_is_read_by_its_shape(
+    shops: Twins, order: Order, shop: Any
+) -> None:
+    body = shop.envelope(order(middle="<m:orderNumber>&lt;A&amp;amp;B&gt; &quot;&apos;</m:orderNumber>"))
+    shops.teach(body)
+    assert is_known(shops.quick, body)
+    assert shops.agree(body)[3].order_number == "<A&amp;B> \"'"
+    longest = body.replace(b"&lt;A&amp;amp;B", b"&amp;" * 100).replace(b"&gt; &quot;&apos;", b"")
+    assert is_known(shops.quick, longest)
+    assert shops.agree(longest)[3].order_number == "&" * 100
+    assert shops.agree(longest.replace(b"&amp;<", b"&amp;&amp;<"))[0] == "SchemaViolation"
 
 
 def _refuse_no_more(shops: Twins, body: bytes, content_type: str = Version.SOAP11.content_type) -> None:
