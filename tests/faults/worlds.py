@@ -43,6 +43,7 @@ class World:
     containers: list[Container]
     ledger: Ledger = field(default_factory=Ledger)
     retired: list[Container] = field(default_factory=list)
+    admin_port: int = field(default_factory=lambda: free_port())  # noqa: PLW0108  it stands below
     ask: Callable[[str], list[tuple[object, ...]]] | None = None
     """Gives the rows of a PostgreSQL database; None where the database is a file."""
 
@@ -52,7 +53,8 @@ class World:
 
     @property
     def settings(self) -> Settings:
-        return load_settings(self.folder / CONFIG)
+        # Not the default: another server of this machine may be there, and the doctor would ask it.
+        return load_settings(self.folder / CONFIG, admin_port=self.admin_port)
 
     @property
     def database(self) -> Path:

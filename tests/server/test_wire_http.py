@@ -1,6 +1,7 @@
 """HTTP rules around the services: methods, the WSDL, slow and broken bodies, aborts, the drain, health and metrics."""
 
 import asyncio
+import json
 import os
 import signal
 from pathlib import Path
@@ -215,7 +216,7 @@ async def test_sigterm_ends_a_server_after_its_drain(folder: Path, tmp_path: Pat
         os.kill(os.getpid(), signal.SIGTERM)
         await task
         log.seek(0)
-        assert [line.split('"event": "')[1].split('"')[0] for line in log] == ["serving", "draining", "stopped"]
+        assert [json.loads(line)["event"] for line in log] == ["serving", "draining", "stopped"]
 
 
 def test_ipv6_addresses_stand_in_brackets() -> None:

@@ -205,6 +205,10 @@ async def repeated(depot: Depot, port: int, transaction_id: str) -> bytes:
     return answer.body
 
 
+_UNSENT = "Can not write request body"
+"""What aiohttp says when a connection is closed before the request is out."""
+
+
 @dataclass
 class SdkTally:
     """What became of the calls of the SDK, each on a connection of its own."""
@@ -212,12 +216,14 @@ class SdkTally:
     answered: int = 0
     refused: int = 0
     faults: Counter[str] = field(default_factory=Counter)
+    unsent: int = 0
     lost: list[str] = field(default_factory=list)
     acknowledged: list[str] = field(default_factory=list)
     unsure: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        return f"{self.answered} answered, {self.refused} refused, faults {dict(self.faults)}, {len(self.lost)} lost"
+        faults = f"faults {dict(self.faults)}"
+        return f"{self.answered} answered, {self.refused} refused, {self.unsent} unsent, {faults}, {len(self.lost)} lost"
 
     def failures(self) -> list[str]:
         return [f"SDK fault {code}: {count} times" for code, count in self.faults.items()] + [
@@ -242,8 +248,12 @@ async def calling(depot: Depot, url: str, name: str, tally: SdkTally, stop: asyn
             if isinstance(error.__cause__, aiohttp.ClientConnectorError):
                 tally.refused += 1
                 return
-            tally.lost.append(str(error))
             tally.unsure.append(transaction_id)
+            if _UNSENT in str(error.__cause__):
+                # The connection was silent for too long in a server that ends, so that it was closed meanwhile.
+                tally.unsent += 1
+            else:
+                tally.lost.append(str(error))
         else:
             tally.answered += 1
             tally.acknowledged.append(transaction_id)
