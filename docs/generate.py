@@ -168,7 +168,7 @@ def limits_page() -> str:
         "What a caller may take, and what comes back beyond it. The tests show each limit at its edge and one past it.",
         "What an attack may cost is a limit as well: a refusal takes at most 50 ms of the processor and 16 MiB of",
         "memory, held over more than 1,500 attacks (`tests/attacks/test_attacks_wire.py`). Messages that only shops",
-        "may send, being larger than `max_body_bytes`, may take four times the one.",
+        "may send, being larger than `max_body_bytes`, may take three times the one.",
         "",
         "## With a setting",
         "",

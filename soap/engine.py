@@ -24,7 +24,7 @@ from soap.messages.header import FrontClient
 from soap.mtom import Attaching, StreamedPackage, accepts, expand, open_package, write_package
 from soap.multipart import Part
 from soap.names import WSU, XML_DECLARATION, Version
-from soap.normalise import Taken, needless, normalise
+from soap.normalise import Taken, could_mean_absent, needless, normalise
 from soap.schema import ComplexType
 from soap.segments import SegmentWriter
 from soap.shapes import Cut, Shapes, cut
@@ -294,9 +294,11 @@ class Engine:
         taken: list[Taken] = []
         as_it_came = self._validator.valid(payload)
         if not as_it_came and not (
-            normalise(payload, operation.request, taken=taken) and self._validator.valid(payload)
+            could_mean_absent(self._validator.wrong(payload, operation.request), payload)
+            and normalise(payload, operation.request, taken=taken)
+            and self._validator.valid(payload)
         ):
-            error = self._validator.explain(payload, operation.request, taken=taken)
+            error = self._validator.explain(payload, operation.request, taken=taken, found=True)
             error.version = received.version
             raise error
         try:

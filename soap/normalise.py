@@ -9,7 +9,9 @@ too. Nothing else is touched: a string of spaces is not empty, and text behind a
 validator to refuse.
 
 Every optional string of the contract must have a character and every optional complex type a required child, so a
-message that needs this never validates before; the engine therefore asks only after a failed validation.
+message that needs this never validates before, and what means absent is an error where it stands: the engine asks only
+after a failed validation, and only when the first error is about something that `could_mean_absent`. Whatever else is
+wrong first stays wrong, and is what is told.
 """
 
 from collections.abc import Sequence
@@ -33,10 +35,29 @@ class Taken(NamedTuple):
     element: etree._Element
 
 
+class Wrong(NamedTuple):
+    """What an error is about, and how it is declared; None where it is not."""
+
+    element: etree._Element
+    field: Field | None
+
+
 def put_back(taken: Sequence[Taken]) -> None:
     """Put elements back where they stood, so that a path is one of the message as it was sent."""
     for one in reversed(taken):
         one.parent.insert(one.place, one.element)
+
+
+def could_mean_absent(wrong: Wrong | None, payload: etree._Element) -> bool:
+    """Whether what the first error is about, None where that is not known, could be made absent or be cleaned.
+
+    Most of what is refused could not, and looking at each element of a large message would take longer than all else.
+    """
+    if wrong is None or _NIL in wrong.element.attrib:
+        return True
+    if wrong.element is payload:
+        return any(name in payload.attrib for name in _STYLES)
+    return wrong.field is not None and wrong.field.optional and _means_absent(wrong.element, wrong.field)
 
 
 def normalise(payload: etree._Element, type_: ComplexType, *, taken: list[Taken]) -> bool:
@@ -57,14 +78,19 @@ def _normalise_children(element: etree._Element, type_: ComplexType, taken: list
     fields = {field.tag: field for field in type_.fields}
     changed = False
     gone: set[str] = set()
-    for child in list(element):
+    following = next(iter(element), None)
+    while following is not None:
+        child, following = following, following.getnext()
         field = fields.get(str(child.tag))
         if field is None:
-            continue
+            # It stays, and the message is not valid: what is told is the first that is wrong, here or before.
+            return changed
         if len(child) and isinstance(field.type, ComplexType):
             changed = _normalise_children(child, field.type, taken) or changed
-        # No client has a reason to say twice that something is absent, and to find thousands again would take long.
-        if field.optional and field.tag not in gone and _means_absent(child, field) and _is_blank(child.tail):
+        if field.optional and _means_absent(child, field) and _is_blank(child.tail):
+            if field.tag in gone:
+                # No client has a reason to say twice that something is absent. It stays, as above.
+                return changed
             gone.add(field.tag)
             taken.append(Taken(element, element.index(child), child))
             element.remove(child)

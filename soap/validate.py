@@ -7,11 +7,12 @@ different requests were mixed up (design section 3).
 import re
 import threading
 from collections.abc import Sequence
+from itertools import islice
 
 from lxml import etree
 
 from soap.errors import ContractError, SoapError
-from soap.normalise import Taken, put_back
+from soap.normalise import Taken, Wrong, put_back
 from soap.place import local_name, path_of
 from soap.schema import ComplexType, Field, SimpleType
 
@@ -66,6 +67,17 @@ class Validator:
         """Whether an element is valid as a global element of the schema."""
         return self._schema().validate(element)
 
+    def wrong(self, element: etree._Element, type_: ComplexType) -> Wrong | None:
+        """Give what the first error is about, of an element of which `valid` has just said no in this thread.
+
+        None where libxml2 does not tell it whole.
+        """
+        way, whole = _way(element, self._schema().error_log[0])
+        if not whole:
+            return None
+        declared = [field for field in _declared(type_, way[:-1]) if field.tag == way[-1].tag]
+        return Wrong(way[-1], declared[0] if declared else None)
+
     def explain(
         self,
         element: etree._Element,
@@ -73,22 +85,25 @@ class Validator:
         *,
         about: str = "SchemaViolation",
         taken: Sequence[Taken] = (),
+        found: bool = False,
     ) -> SoapError:
         """Tell the first thing that is wrong with an element that is not valid.
 
         `taken` is what rule R10 took out of it before: it is put back, since the path is that of the message as sent.
+        `found`: `valid` has just said no, in this thread and of this element as it is, and is not asked again.
         """
         schema = self._schema()
-        schema.validate(element)
+        if not found:
+            schema.validate(element)
         first = schema.error_log[0]
-        way = _way(element, first)
+        way, _ = _way(element, first)
         words = _words(first, way, type_)
         put_back(taken)
         return SoapError(about, words, path=path_of(way[-1]), line=first.line or None)
 
 
-def _way(root: etree._Element, error: etree._LogEntry) -> list[etree._Element]:
-    """Give the elements from the root down to the one that an error is about.
+def _way(root: etree._Element, error: etree._LogEntry) -> tuple[list[etree._Element], bool]:
+    """Give the elements from the root down to the one that an error is about, and whether that one is there.
 
     libxml2 names it by a path, in which `*[n]` stands for an element without a prefix. It cuts names after 98 bytes,
     even inside a character; then this ends at the last element that can be told.
@@ -97,15 +112,15 @@ def _way(root: etree._Element, error: etree._LogEntry) -> list[etree._Element]:
     try:
         path = error.path or ""
     except UnicodeDecodeError:
-        return way
+        return way, False
     for step in path.split("/")[2:]:
         name, _, index = step.rstrip("]").partition("[")
-        same = [child for child in way[-1] if name in ("*", _written(child))]
-        found = same[int(index or 1) - 1 :][:1]
-        if not found:
-            break
-        way += found
-    return way
+        same = (child for child in way[-1] if name in ("*", _written(child)))
+        found = next(islice(same, int(index or 1) - 1, None), None)
+        if found is None:
+            return way, False
+        way.append(found)
+    return way, bool(path)
 
 
 def _written(element: etree._Element) -> str:

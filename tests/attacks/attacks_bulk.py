@@ -38,6 +38,12 @@ def attacks() -> Iterator[Attack]:
         "SchemaViolation",
         partial(_many, 999, LINE * 16, "<s:order/>"),
     )
+    absent = _order(0, f"<s:orderNumber/>{LINE}")
+    yield from _case(
+        "something absent first, as many elements as may be, and the last one wrong",
+        "SchemaViolation",
+        lambda: absent + _many(998, LINE * 15, "<s:order/>"),
+    )
     yield from _case("more elements than may be", "TooComplex", lambda: "<s:order/>" * 50_000)
     yield from _case("elements that are none of the contract's", "SchemaViolation", lambda: "<s:other/>" * 49_900)
     yield from _case(
