@@ -70,12 +70,10 @@ class Drafter:
         """Decide an order: its rows, and what it will be answered with. Raises the rules' refusals."""
         items = _items_of(request, prepared.items)
         _check_original(shop, request, prepared)
-        families = families_of_lines(
-            shop,
-            [line.extends_license_id for line in request.lines],
-            found=prepared.families,
-            ticket=prepared.original_ticket,
-        )
+        extended = [line.extends_license_id for line in request.lines]
+        families: list[Family | None] = [None] * len(extended)
+        if any(extended):
+            families = families_of_lines(shop, extended, found=prepared.families, ticket=prepared.original_ticket)
         now = self._clock()
         order_id, ticket_id, *license_ids = self._ids.several(2 + len(request.lines), at=now)
         if prepared.original_ticket is None:

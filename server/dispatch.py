@@ -30,6 +30,9 @@ OFF_LOOP_BYTES = 64 * 1024
 CHALLENGE = (("www-authenticate", 'Bearer realm="opendepot", Basic realm="opendepot", charset="UTF-8"'),)
 
 
+_ENDPOINTS: Mapping[str, Endpoint] = {each.value: each for each in Endpoint}
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Service:
     """A SOAP service of this process.
@@ -47,7 +50,7 @@ class Service:
     @property
     def endpoint(self) -> Endpoint:
         """What IP filters call it."""
-        return Endpoint(self.name)
+        return _ENDPOINTS[self.name]
 
     @property
     def name(self) -> str:

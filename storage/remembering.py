@@ -35,19 +35,21 @@ from storage.keys import Renew
 from storage.records import Identity, Item, Shop
 from storage.together import AllOrNone
 
-_CHANGING = (
-    AddItem,
-    ChangeItem,
-    AddShop,
-    SetRights,
-    SetAccessPolicy,
-    SetDepotPolicy,
-    SetShopActive,
-    AddCredential,
-    RevokeCredential,
-    StoreFilters,
-    AllOrNone,
-    Renew,
+_CHANGING: frozenset[type] = frozenset(
+    {
+        AddItem,
+        ChangeItem,
+        AddShop,
+        SetRights,
+        SetAccessPolicy,
+        SetDepotPolicy,
+        SetShopActive,
+        AddCredential,
+        RevokeCredential,
+        StoreFilters,
+        AllOrNone,
+        Renew,
+    }
 )
 LOOK_SECONDS = 0.25
 BLIND_SECONDS = 5.0
@@ -90,7 +92,7 @@ class RememberingStorage:
     async def execute(self, command: Command) -> Any:
         """Carry out one command; what it changes is forgotten before its answer arrives."""
         answer: Any = await self._storage.execute(command)
-        if isinstance(command, _CHANGING):
+        if type(command) in _CHANGING:
             self._begin_anew()
         return answer
 

@@ -69,6 +69,10 @@ _WHERE_NOT: Mapping[_Address, Verdict] = {
     _Address.AND: Verdict.DENIED,
     _Address.OR: Verdict.CREDENTIAL,
 }
+_VERDICTS: Mapping[AccessPolicy, tuple[Verdict, Verdict]] = {
+    policy: (_WHERE_NOT[rule.address], _WHERE_ALLOWED[rule.address]) for policy, rule in _RULES.items()
+}
+"""What an address comes to that is not allowed, and one that is."""
 
 _WAYS = {
     _ANY: "with a credential",
@@ -81,7 +85,7 @@ def verdict(policy: AccessPolicy, decision: Decision) -> Verdict:
     """Give what an address proves under a policy."""
     if decision.reason is Reason.DENY_RULE:
         return Verdict.DENIED
-    return (_WHERE_ALLOWED if decision.allowed else _WHERE_NOT)[_RULES[policy].address]
+    return _VERDICTS[policy][decision.allowed]
 
 
 def proves(policy: AccessPolicy, kinds: Iterable[ProofKind]) -> bool:

@@ -17,6 +17,7 @@ from typing import Any
 
 from storage import rows
 from storage.commands import AlreadyAnswered, OrderNumberTaken, Placed, PlaceOrder
+from storage.making import quickly_made
 from storage.outbox_plans import add_messages
 from storage.sqlite.running import run_plan
 from storage.sqlite.statements import statements
@@ -28,6 +29,7 @@ _ONE_ROW = re.compile(r"VALUES\s*\(([^)]*)\);?\s*$")
 _NAME = re.compile(r":([a-z_]+)")
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Placing:
     """An order by itself, as a change for the writer, which may place several at once instead."""
