@@ -79,6 +79,8 @@ async def pair(*, synchronous: bool):
             primary,
             f"SELECT count(*) = 1 FROM pg_stat_replication WHERE state = 'streaming' AND sync_state = '{wanted}'",
         )
+        # Who asks the standby first would not find it there before it has been replayed.
+        await both.until(standby, f"SELECT count(*) = 1 FROM pg_database WHERE datname = '{both.database}'")
         yield both
 
 
