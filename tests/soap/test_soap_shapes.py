@@ -1,6 +1,7 @@
 """Messages that are read by their shape: always the message, or the refusal, that the whole way gives."""
 
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,7 +20,7 @@ from soap.messages import sales
 from soap.names import XSD
 from soap.plain import plain_of
 from soap.schema import SimpleType, read_schema
-from soap.shapes import MOST_BYTES
+from soap.shapes import MOST_BYTES, cut
 from xmlgate import Limits, parse
 
 Order = Callable[..., str]
@@ -246,6 +247,42 @@ def test_a_value_with_references_to_the_five_entities_is_read_by_its_shape(
     assert is_known(shops.quick, longest)
     assert shops.agree(longest)[3].order_number == "&" * 100
     assert shops.agree(longest.replace(b"&amp;<", b"&amp;&amp;<"))[0] == "SchemaViolation"
+
+
+@pytest.mark.parametrize("spoiled", [b"&#45;", b"\r\n", b"&amp;"])
+def test_a_value_that_is_not_as_it_was_sent_does_not_cost_others_their_shape(
+    spoiled: bytes, shops: Twins, order: Order, shop: Any
+) -> None:
+    body = shop.envelope(order())
+    shops.teach(body.replace(b">t-1<", b">t%b1<" % spoiled))
+    shops.teach(body)
+    assert is_known(shops.quick, body)
+
+
+def test_names_that_are_no_ascii_are_never_part_of_a_shape(shops: Twins, order: Order) -> None:
+    text = (
+        f'<s:Envelope xmlns:s="{Version.SOAP11}"><s:Body>'
+        '<\U00010000:CreateOrder xmlns:\U00010000="urn:opendepot:sales:1">'
+        + order().partition(">")[2].replace("m:", "\U00010000:")
+        + "</s:Body></s:Envelope>"
+    )
+    body = text.encode()
+    for sent in (body, body, body, body.replace(b">t-1<", b">" + b"=" * 65 + b"<")):
+        shops.agree(sent)
+        assert not is_known(shops.quick, body)
+
+
+def test_a_message_of_nothing_but_ends_of_tags_is_taken_apart_in_time_that_grows_with_its_length() -> None:
+    # A second of processor time with an expression that goes beyond the next `>`, a thousandth of that without.
+    hostile = b"<a>" + b">a" * 32_000 + b"<b"
+    began = time.process_time()
+    found = cut(hostile, Version.SOAP11)
+    assert time.process_time() - began < 0.1
+    assert found is not None
+    assert len(found.values) == 0
+    found = cut(b"<a>x>y</a>", Version.SOAP11)
+    assert found is not None
+    assert list(found.values) == ["y"]
 
 
 def _refuse_no_more(shops: Twins, body: bytes, content_type: str = Version.SOAP11.content_type) -> None:

@@ -222,8 +222,8 @@ class SdkTally:
     unsure: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        faults = f"faults {dict(self.faults)}"
-        return f"{self.answered} answered, {self.refused} refused, {self.unsent} unsent, {faults}, {len(self.lost)} lost"
+        counts = f"{self.answered} answered, {self.refused} refused, {self.unsent} unsent"
+        return f"{counts}, faults {dict(self.faults)}, {len(self.lost)} lost"
 
     def failures(self) -> list[str]:
         return [f"SDK fault {code}: {count} times" for code, count in self.faults.items()] + [
