@@ -207,10 +207,14 @@ def _stocked(folder: Path, held: int) -> Stocked:
 
 
 async def _seal(settings: Settings) -> None:
-    """Seal the audit of what was multiplied, which a server has done long before it holds so many tickets."""
     async with opened_core(settings) as core:
-        while (await core.sealer.seal(most=SEALED_AT_ONCE)).more:
-            pass
+        await _sealed(core)
+
+
+async def _sealed(core: Core) -> None:
+    """Seal the audit of what was ordered, which a server has done long before anybody collects it."""
+    while (await core.sealer.seal(most=SEALED_AT_ONCE)).more:
+        pass
 
 
 async def _prepare(settings: Settings) -> None:
@@ -239,6 +243,7 @@ async def _requests(settings: Settings, count: int) -> list[bytes]:
         while len(tickets) < count:
             some = min(AT_ONCE, count - len(tickets))
             tickets += await asyncio.gather(*(_ticket(core, shop) for _ in range(some)))
+        await _sealed(core)
     engine = ClientEngine(load_contract("v1/depot.wsdl"), depot, version=Version.SOAP12)
     return [_request(engine, ticket) for ticket in tickets]
 
