@@ -4,6 +4,7 @@ The database names the keys, the files hold them. A key is first handed out to a
 that serves has it at hand does one of them begin to make with it; so nobody ever meets what it cannot open.
 """
 
+import asyncio
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
@@ -71,13 +72,19 @@ class KeyKeeper:
         self._box_seen: tuple[int, tuple[str, ...]] = (0, ())
         self._box_sealed_with = ""
         self._told: set[tuple[str, str]] = set()
+        self._refreshing = asyncio.Lock()
         self.view = KeysView(keys=(), holders=())
         self.missing: tuple[KeyRow, ...] = ()
         self.on_told: Tell = lambda _name, _fields: None
 
     async def refresh(self) -> None:
         """Do as the database says. Raises errors of `storage.errors`."""
-        self.view = await self._storage.query(LoadKeys())
+        # Of two at a time the older view could come last, and a key that is in use now would not be used here.
+        async with self._refreshing:
+            self._take_up(await self._storage.query(LoadKeys()))
+
+    def _take_up(self, view: KeysView) -> None:
+        self.view = view
         named = {key.key_id for key in self.view.keys if key.state is not KeyState.RETIRED}
         before = self._held()
         if not named <= before:

@@ -26,7 +26,7 @@ from server.operating.doctor import inspect
 from server.operating.report import Finding, Level
 from storage import Storage
 from storage.audit import LoadAuditHead
-from storage.keys import FinishKey, KeyHolder, KeyKind, KeyState, LoadKeys, ReportKeys, RetireKey
+from storage.keys import ActivateKey, FinishKey, KeyHolder, KeyKind, KeyState, LoadKeys, ReportKeys, RetireKey
 from storage.maintenance.links import open_link
 
 RUNNER = typer.testing.CliRunner()
@@ -299,6 +299,44 @@ async def test_a_value_of_the_old_key_that_comes_late_keeps_it(depot: Installed)
     assert read_ring(path, setting="s").names == (old.name, done.key_id)
     await all_work(depot, known)
     assert await problems(depot) == []
+
+
+async def test_a_view_of_the_keys_that_was_asked_for_first_never_counts_last(
+    depot: Installed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await filled(depot)
+    async with opened_core(depot.settings) as core:
+        asked, may_answer, query = asyncio.Event(), asyncio.Event(), core.keys._storage.query
+        looking: list[asyncio.Task[None]] = []
+
+        async def late(question: Any) -> Any:
+            answer = await query(question)
+            if looking and isinstance(question, LoadKeys):
+                if asked.is_set():
+                    may_answer.set()
+                else:
+                    asked.set()
+                    await may_answer.wait()
+            return answer
+
+        class LookingMeanwhile:
+            """Begins to look when a key is about to be used; that look may answer once somebody else has looked."""
+
+            async def execute(self, command: Any) -> Any:
+                if isinstance(command, ActivateKey):
+                    looking.append(asyncio.create_task(core.keys.refresh()))
+                    await asked.wait()
+                    asyncio.get_running_loop().call_later(1, may_answer.set)
+                return await core.storage.execute(command)
+
+            async def query(self, question: Any) -> Any:
+                return await query(question)
+
+        monkeypatch.setattr(core.keys._storage, "query", late)
+        done = await rotating(depot, core, storage=LookingMeanwhile()).rotate(SEALING)
+        await asyncio.gather(*looking)
+        assert core.vault.sealing_key.name == done.key_id
+        assert done.renewal.renewed > 0
 
 
 async def test_a_row_that_no_key_opens_is_named_and_the_others_are_renewed(depot: Installed) -> None:
