@@ -1,6 +1,6 @@
 """The peers of the benchmark `engine`: each answers the order and refuses what it says; the fastest is taken.
 
-Those that take long to install are tested by `make long`.
+They take long to install, so `make long` runs this.
 """
 
 from dataclasses import replace
@@ -19,7 +19,6 @@ from benchmarks.report import Options, Refused
 from benchmarks.trials import Peer, best_of, trials_table
 from benchmarks.turns import Run
 
-QUICKLY_INSTALLED = {"node"}
 TAKEN = {
     "gsoap": {"wrong order", "DTD"},
     # It refuses no DTD but by its parser, and an order without lines only because there is nothing to make licences of.
@@ -35,10 +34,7 @@ TAKEN = {
             configuration,
             id=f"{peer.name}-{configuration.name}",
             # In one process, so that each is installed once.
-            marks=[
-                pytest.mark.slow if peer.name in QUICKLY_INSTALLED else pytest.mark.long,
-                pytest.mark.xdist_group("peers"),
-            ],
+            marks=[pytest.mark.long, pytest.mark.xdist_group("peers")],
         )
         for peer in PEERS.values()
         for configuration in peer.configurations

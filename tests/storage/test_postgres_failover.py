@@ -20,7 +20,7 @@ CALLERS = 6
 STREAMING = {"wal_level": "replica", "max_wal_senders": "4"}
 NAME = "standby_of_the_test"
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 
 @dataclass(kw_only=True)
