@@ -61,7 +61,7 @@ def test_a_database_that_there_is_not_is_refused_with_those_that_are() -> None:
         cycle.run(Options(only=("oracle",)))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.xdist_group("machine")
 def test_customers_go_through_whole_cycles_on_both_databases(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(cycle, "CYCLES_A_SECOND", 8)

@@ -68,12 +68,12 @@ def test_all_take_part_or_those_that_are_named_in_the_order_of_a_round() -> None
     assert {name for ratio in RATIOS.values() for name in ratio} == {*OUR_OWN, *PEERS}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_ours_answers_the_order_and_refuses_all_that_is_bad() -> None:
     assert refusals_of(OURS) == dict.fromkeys(BAD_REQUESTS, True)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("way", WAYS)
 def test_what_is_shipped_answers_as_served_by_the_rule_of_the_shop_and_stores_nothing(way: str, tmp_path: Path) -> None:
     port, folder, log = free_port(), tmp_path / "depot", tmp_path / "log"

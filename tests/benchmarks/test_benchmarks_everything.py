@@ -165,7 +165,7 @@ def test_a_command_that_takes_too_long_is_ended_and_what_it_said_is_kept(tmp_pat
     assert "there" in log.read_text() or not log.read_text()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.xdist_group("machine")
 def test_a_real_benchmark_leaves_its_json_its_table_and_its_plot(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -49,7 +49,7 @@ SHAPE = """SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'
     ORDER BY 1"""
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_multiplied_postgres_database_has_the_shape_that_it_had_and_takes_orders():
     with own_postgres(shared_buffers="64MB") as server:
         database = server.new_database()

@@ -205,7 +205,7 @@ HOSTILE = (
 
 @given(data=st.data())
 @pytest.mark.examples
-@settings(derandomize=True, max_examples=examples(400), deadline=None)
+@settings(derandomize=True, max_examples=examples(150), deadline=None)
 def test_any_text_in_the_place_of_a_value_ends_as_it_does_the_whole_way(twins: Twins, data: st.DataObject) -> None:
     operation = data.draw(st.sampled_from(list(twins.plain.contract.operations.values())))
     body = twins.written(operation.name, twins.values.full(operation.request))
@@ -222,7 +222,7 @@ def test_any_text_in_the_place_of_a_value_ends_as_it_does_the_whole_way(twins: T
 
 @given(data=st.data())
 @pytest.mark.examples
-@settings(derandomize=True, max_examples=examples(400), deadline=None)
+@settings(derandomize=True, max_examples=examples(150), deadline=None)
 def test_any_change_of_some_bytes_ends_as_it_does_the_whole_way(twins: Twins, data: st.DataObject) -> None:
     operation = data.draw(st.sampled_from(list(twins.plain.contract.operations.values())))
     body = twins.written(operation.name, twins.values.full(operation.request, many=1))
