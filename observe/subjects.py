@@ -2,29 +2,32 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from observe.counting import Count, LoopCounter, LoopHistogram, Spread
+
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _BYTES = (512, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304)
 
 
 class ExchangeMetrics:
-    """What callers ask of the process, and how it answers."""
+    """What callers ask of the process, and how it answers. `in_flight` is how many exchanges are running now."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._exchanges = Counter(
+        self.in_flight = 0
+        self._exchanges = LoopCounter(
             "opendepot_exchanges",
             "SOAP exchanges, by service, operation ('' before it is known) and outcome (ok, a fault code, aborted).",
             ["service", "operation", "outcome"],
             registry=registry,
         )
-        self._seconds = Histogram(
+        self._seconds = LoopHistogram(
             "opendepot_exchange_seconds",
             "Time from the first byte of the body to the answer.",
             ["service", "operation"],
-            buckets=_SECONDS,
+            bounds=_SECONDS,
             registry=registry,
         )
-        self._request_bytes = Histogram(
-            "opendepot_request_bytes", "Size of request bodies.", ["service"], buckets=_BYTES, registry=registry
+        self._request_bytes = LoopHistogram(
+            "opendepot_request_bytes", "Size of request bodies.", ["service"], bounds=_BYTES, registry=registry
         )
         self.streamed_items = Counter(
             "opendepot_streamed_items",
@@ -32,7 +35,9 @@ class ExchangeMetrics:
             ["service", "operation"],
             registry=registry,
         )
-        self.in_flight = Gauge("opendepot_exchanges_in_flight", "Exchanges that are running now.", registry=registry)
+        Gauge("opendepot_exchanges_in_flight", "Exchanges that are running now.", registry=registry).set_function(
+            lambda: self.in_flight
+        )
         self.connections = Gauge("opendepot_connections", "Connections that are open now.", registry=registry)
         self.http_refused = Counter(
             "opendepot_http_refused",
@@ -41,7 +46,7 @@ class ExchangeMetrics:
             registry=registry,
         )
         self.ready = Gauge("opendepot_ready", "1 if the last readiness check passed, else 0.", registry=registry)
-        self._found: dict[tuple[str, str, str], tuple[Counter, Histogram, Histogram]] = {}
+        self._found: dict[tuple[str, str, str], tuple[Count, Spread, Spread]] = {}
 
     def exchanged(self, *, service: str, operation: str, outcome: str, seconds: float, request_bytes: int) -> None:
         """Count one exchange."""
@@ -49,12 +54,12 @@ class ExchangeMetrics:
         if found is None:
             # Looked up once: each of the three costs as much as what it then counts.
             found = self._found[service, operation, outcome] = (
-                self._exchanges.labels(service, operation, outcome),
-                self._seconds.labels(service, operation),
-                self._request_bytes.labels(service),
+                self._exchanges.series(service, operation, outcome),
+                self._seconds.series(service, operation),
+                self._request_bytes.series(service),
             )
         counted, timed, sized = found
-        counted.inc()
+        counted.value += 1
         timed.observe(seconds)
         sized.observe(request_bytes)
 
@@ -70,41 +75,26 @@ class AccessMetrics:
             registry=registry,
         )
         self.guesses = Counter("opendepot_guesses", "Wrong tickets and credentials that were sent.", registry=registry)
-        self.filter_decisions = Counter(
+        self.decided = LoopCounter(
             "opendepot_filter_decisions",
             "Decisions about addresses: by endpoint, shop (none, named, identified), mode (enforce, shadow), outcome.",
             ["endpoint", "shop", "mode", "outcome"],
             registry=registry,
-        )
+        ).count
+        """Count a decision about an address, by these labels."""
         self.filter_denials = Counter(
             "opendepot_filter_denials", "Requests refused for their address.", ["endpoint"], registry=registry
         )
-        self.filter_hits = Counter(
+        self.hit = LoopCounter(
             "opendepot_filter_hits",
             "Decisions that a rule took, or would have in shadow mode; the event filter_hits has each rule.",
             ["mode", "outcome"],
             registry=registry,
-        )
+        ).count
+        """Count a decision that a rule took or would have taken, by these labels."""
         self.filter_version = Gauge(
             "opendepot_filter_version", "Version of the document of filter rules in force.", registry=registry
         )
-        self._decided: dict[tuple[str, ...], Counter] = {}
-        self._hit: dict[tuple[str, ...], Counter] = {}
-
-    def decided(self, *labels: str) -> None:
-        """Count a decision about an address, by the labels of `filter_decisions`."""
-        found = self._decided.get(labels)
-        if found is None:
-            # Looked up once, as with exchanges.
-            found = self._decided[labels] = self.filter_decisions.labels(*labels)
-        found.inc()
-
-    def hit(self, *labels: str) -> None:
-        """Count a decision that a rule took or would have taken, by the labels of `filter_hits`."""
-        found = self._hit.get(labels)
-        if found is None:
-            found = self._hit[labels] = self.filter_hits.labels(*labels)
-        found.inc()
 
 
 class KeyMetrics:

@@ -140,7 +140,7 @@ class SoapExchange:
         self._message: object = None
         self._outcome = "ok"
         self._status = 0
-        dispatcher.metrics.in_flight.inc()
+        dispatcher.metrics.in_flight += 1
 
     @property
     def most(self) -> int:
@@ -343,7 +343,7 @@ class SoapExchange:
     def _over(self, outcome: str, status: int) -> None:
         dispatcher, service = self._dispatcher, self._service.name
         seconds = dispatcher.monotonic() - self._started
-        dispatcher.metrics.in_flight.dec()
+        dispatcher.metrics.in_flight -= 1
         dispatcher.metrics.exchanged(
             service=service,
             operation=self._operation,

@@ -320,9 +320,9 @@ class Gates:
 
     def _counted(self, decision: Decision, endpoint: Endpoint, kind: str) -> None:
         self._filters.count(decision)
-        self._metrics.decided(endpoint.value, kind, "enforce", decision.reason.value)
+        self._metrics.decided(endpoint, kind, "enforce", decision.reason)
         if decision.shadow is not None:
-            self._metrics.decided(endpoint.value, kind, "shadow", decision.shadow.reason.value)
+            self._metrics.decided(endpoint, kind, "shadow", decision.shadow.reason)
 
     def tell_denied(self, reference: str, denial: Mapping[str, object]) -> None:
         """Tell why an address was denied, to the log alone."""

@@ -373,7 +373,7 @@ async def test_a_server_tells_how_many_connections_it_has_cut(folder: Path) -> N
             await idle.send(b"GET /v1/sales?wsdl HTTP/1.1\r\nHost: x\r\n\r\n")
             while b"definitions>" not in idle.received:
                 assert await idle.read(65536)
-            await until(lambda: up.application.metrics.in_flight._value.get() == 1)
+            await until(lambda: up.application.metrics.in_flight == 1)
     events = [json.loads(line) for line in log.getvalue().splitlines()]
     (cut,) = [event for event in events if event["event"] == "drain_cut"]
     assert cut["after_seconds"] == 0.05
