@@ -7,7 +7,6 @@ from storage.errors import NotInitialised
 from storage.order_reads import license_uses
 from storage.plans import Plan, many, one
 from storage.records import Allowance, ContainerRow, ContextRow, Counter, StepRow, TransferRow
-from storage.server_reads import load_server
 from storage.transfers import LoadTransfer, TransferQuery, TransferView
 
 Neighbours = tuple[ContextRow | None, ContextRow | None, ContextRow | None]
@@ -19,43 +18,44 @@ def plan_transfer_query(query: TransferQuery) -> Plan[object]:
 
 
 def _load_transfer(query: LoadTransfer) -> Plan[TransferView]:
-    server = yield from load_server()
-    if server is None:
-        raise NotInitialised("the server has no epoch yet; initialise it first")
     here: rows.Parameters = {"serial": query.serial, "firm_code": query.firm_code}
-    row = yield from one("container", here)
-    container = None if row is None else transfer_rows.container(row)
+    (begin,) = yield from many("transfer_begin", {**here, "lookup": query.ticket_lookup})
+    if begin["current_epoch"] is None:
+        raise NotInitialised("the server has no epoch yet; initialise it first")
+    container = None if begin["version"] is None else transfer_rows.container(begin)
+    ticket = None if begin["ticket_id"] is None else rows.ticket(begin)
     chain = NO_CHAIN if container is None else (yield from _chain(query, container))
-    ticket = None
-    if query.ticket_lookup is not None:
-        ticket = yield from one("ticket_by_lookup", {"lookup": query.ticket_lookup})
-    ticket_id = None if ticket is None else ticket["ticket_id"]
-    licenses = yield from license_uses("licenses_for_transfer", {**here, "ticket_id": ticket_id})
+    ticket_id = None if ticket is None else ticket.ticket_id
+    found = yield from many("licenses_for_transfer", {**here, "ticket_id": ticket_id})
+    placements = [transfer_rows.placement_here(row, query.serial) for row in found if _is_here(row, query)]
+    licenses = tuple(map(rows.license_use, found))
     if query.license_ids:
         others = yield from license_uses("licenses_by_id", {"license_ids": list(query.license_ids)})
         known = {use.license.license_id: use for use in (*licenses, *others)}
         licenses = tuple(use for _, use in sorted(known.items()))
     allowances: tuple[Allowance, ...] = ()
     if query.allowances:
-        found = yield from many("allowances_for_transfer", {**here, "ticket_id": ticket_id})
-        allowances = tuple(map(transfer_rows.allowance, found))
-    blocked = yield from one("blocked_container", {"serial": query.serial})
-    placements = yield from many("placements_for_transfer", here)
+        counted = yield from many("allowances_for_transfer", {**here, "ticket_id": ticket_id})
+        allowances = tuple(map(transfer_rows.allowance, counted))
     return TransferView(
         container=container,
-        current_epoch=server.current_epoch,
+        current_epoch=begin["current_epoch"],
         same_export=chain.same_export,
         export_below=chain.export_below,
         export_above=chain.export_above,
         steps=chain.steps,
         at_context=chain.at_context,
         transfer=chain.transfer,
-        ticket=None if ticket is None else rows.ticket(ticket),
+        ticket=ticket,
         licenses=licenses,
-        placements=tuple(map(transfer_rows.placement, placements)),
-        blocked=blocked is not None,
+        placements=tuple(placements),
+        blocked=bool(begin["blocked"]),
         allowances=allowances,
     )
+
+
+def _is_here(row: rows.Row, query: LoadTransfer) -> bool:
+    return row["here_wanted"] is not None and row["firm_code"] == query.firm_code
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

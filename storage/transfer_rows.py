@@ -166,6 +166,17 @@ def placement(row: Row) -> Placement:
     )
 
 
+def placement_here(row: Row, serial: str) -> Placement:
+    """The placement of a licence in one container, from the licence's row."""
+    return Placement(
+        license_id=row["license_id"],
+        serial=serial,
+        wanted=row["here_wanted"],
+        occupied=row["here_occupied"],
+        confirmed=row["here_confirmed"],
+    )
+
+
 def allowance(row: Row) -> Allowance:
     """A licence's rules and what was counted against them."""
     return Allowance(

@@ -7,7 +7,7 @@ import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from storage.commands import Command, PlaceOrder, Query
+from storage.commands import ApplyTransfer, Command, PlaceOrder, Query
 from storage.errors import StorageClosed
 from storage.migrations import shipped_migrations
 from storage.outcomes import Answered, Failed, Outcome
@@ -17,6 +17,7 @@ from storage.sqlite.connection import Link, Opener, typed_error
 from storage.sqlite.migrations import migrate
 from storage.sqlite.orders import Placing
 from storage.sqlite.running import run_plan
+from storage.sqlite.transfers import Applying
 from storage.sqlite.turns import Turn
 from storage.sqlite.writer import Change, Writer
 from storage.statements import sql_folder
@@ -77,6 +78,8 @@ class SqliteStorage:
         """Carry out one command whole or not at all; the answer is durable when it arrives."""
         if isinstance(command, PlaceOrder):
             return await self._submit(Placing(command=command))
+        if isinstance(command, ApplyTransfer):
+            return await self._submit(Applying(command=command))
         return await self._submit(functools.partial(_carry_out, command))
 
     async def ready(self) -> None:

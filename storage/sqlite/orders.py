@@ -1,12 +1,10 @@
 """Orders in SQLite: one by itself, or all that wait together as a few statements with many rows each.
 
-A statement costs more than the row that it writes: the writing thread lets go of the interpreter's lock for each, and a
-savepoint keeps a copy of each page that is changed behind it. So orders that wait together have no savepoint and are
-not looked up first. Whatever is raised then, because one of them was answered before or for any other reason, the
+A savepoint keeps a copy of each page that is changed behind it. So orders that wait together have none, and are not
+looked up first. Whatever is raised then, because one of them was answered before or for any other reason, the
 writer takes the transaction back and carries them out one by one.
 """
 
-import re
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,14 +17,9 @@ from storage import rows
 from storage.commands import AlreadyAnswered, OrderNumberTaken, Placed, PlaceOrder
 from storage.making import quickly_made
 from storage.outbox_plans import add_messages
+from storage.sqlite.many_rows import parameter_names, write_rows
 from storage.sqlite.running import run_plan
 from storage.sqlite.statements import statements
-
-MOST_ROWS = 64
-"""So many rows at most has one statement, a power of two: for each power up to it there is one text, prepared once."""
-
-_ONE_ROW = re.compile(r"VALUES\s*\(([^)]*)\);?\s*$")
-_NAME = re.compile(r":([a-z_]+)")
 
 
 @quickly_made
@@ -78,12 +71,7 @@ def place_orders(db: sqlite3.Connection, commands: Sequence[PlaceOrder]) -> None
 
 
 def _add(db: sqlite3.Connection, name: str, records: Sequence[object]) -> None:
-    start, size = 0, MOST_ROWS
-    while start < len(records):
-        while start + size > len(records):
-            size //= 2
-        db.execute(_insertion(name, size), list(_values(name, records[start : start + size])))
-        start += size
+    write_rows(db, name, list(_values(name, records)))
 
 
 def _values(name: str, records: Iterable[object]) -> Iterator[Any]:
@@ -105,19 +93,4 @@ def _values(name: str, records: Iterable[object]) -> Iterator[Any]:
 @cache
 def _reader(name: str) -> Callable[[object], tuple[Any, ...]]:
     """Give what reads the parameters of an insertion off a record, in their order."""
-    return attrgetter(*_NAME.findall(_parameters(name)))
-
-
-@cache
-def _insertion(name: str, count: int) -> str:
-    """Give the text that inserts so many rows, their parameters one after the other, from the one for one row."""
-    parameters = _parameters(name)
-    row = f"({_NAME.sub('?', parameters)})"
-    return _ONE_ROW.sub(lambda _: f"VALUES {', '.join([row] * count)}", statements()[name])
-
-
-def _parameters(name: str) -> str:
-    found = _ONE_ROW.search(statements()[name])
-    if found is None:
-        raise ValueError(f"the statement {name} inserts no row of named parameters")
-    return found[1]
+    return attrgetter(*parameter_names(name))

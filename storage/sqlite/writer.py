@@ -1,18 +1,19 @@
 """The one writing connection of a process, used by one thread: batches in, outcomes out.
 
-A batch is one transaction with a savepoint for each change, but for orders that wait together: they go first, as one,
-and one by one where that fails. Nothing is answered before COMMIT has returned.
+A batch is one transaction with a savepoint for each change, but for orders and for transfers that wait together: they
+go first, as one, and one by one where that fails. Nothing is answered before COMMIT has returned.
 """
 
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from storage.commands import Placed
+from storage.commands import Applied, Placed
 from storage.errors import StorageBusy, StorageError
 from storage.outcomes import Answered, Failed, Outcome, Withdrawn
 from storage.sqlite.connection import Link, typed_error
 from storage.sqlite.orders import Placing, place_orders
+from storage.sqlite.transfers import Applying, apply_transfers, independent
 from storage.sqlite.turns import Turn
 
 Change = Callable[[sqlite3.Connection], object]
@@ -40,29 +41,36 @@ class Writer:
         try:
             db = self._link.connection()
             db.execute("BEGIN IMMEDIATE")
-            placed = self._placed_together(db, changes)
-            if placed is None:
+            done = self._done_together(db, changes)
+            if done is None:
                 self._link.roll_back()
                 db = self._link.connection()
                 db.execute("BEGIN IMMEDIATE")
-                placed = {}
-            outcomes = [placed.get(place) or _carry_out(db, change) for place, change in enumerate(changes)]
+                done = {}
+            outcomes = [done.get(place) or _carry_out(db, change) for place, change in enumerate(changes)]
             self.commit(db)
         except sqlite3.Error as error:
             self._link.roll_back()
             return [Failed(error=_caused(error)) for _ in changes]
         return outcomes
 
-    def _placed_together(self, db: sqlite3.Connection, changes: Sequence[Change]) -> dict[int, Outcome] | None:
-        """Place the orders among the changes, if there are several; None when the transaction is to begin anew."""
+    def _done_together(self, db: sqlite3.Connection, changes: Sequence[Change]) -> dict[int, Outcome] | None:
+        """Carry out what goes in one with its like, where there are several; None: the transaction is to begin anew."""
         orders = {place: change.command for place, change in enumerate(changes) if isinstance(change, Placing)}
-        if len(orders) < 2:
-            return {}
+        transfers = independent(
+            {place: change.command for place, change in enumerate(changes) if isinstance(change, Applying)}
+        )
+        done: dict[int, Outcome] = {}
         try:
-            place_orders(db, tuple(orders.values()))
+            if len(orders) > 1:
+                place_orders(db, tuple(orders.values()))
+                done |= dict.fromkeys(orders, Answered(answer=Placed()))
+            if len(transfers) > 1:
+                apply_transfers(db, tuple(transfers.values()))
+                done |= dict.fromkeys(transfers, Answered(answer=Applied()))
         except Exception:  # noqa: BLE001 - one by one they will show whose it was
             return None
-        return dict.fromkeys(orders, Answered(answer=Placed()))
+        return done
 
     def commit(self, db: sqlite3.Connection) -> None:
         """Make what the batch wrote durable."""

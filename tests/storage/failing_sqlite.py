@@ -1,5 +1,6 @@
 """Connections of SQLite that fail when a test says so."""
 
+import asyncio
 import sqlite3
 
 from storage.sqlite.connection import Opener
@@ -37,3 +38,30 @@ async def open_failing(path, connections, *, batch_limit=100):
     """A storage on such connections."""
     opener = Opener(path=path, busy_seconds=1, factory=connections)
     return await SqliteStorage.open(opener=opener, queue_limit=100, batch_limit=batch_limit, reader_count=1)
+
+
+async def run_batch(storage, commands):
+    """The outcomes of commands that wait together while a first one is carried out."""
+    ready, *outcomes = await asyncio.gather(storage.ready(), *map(storage.execute, commands), return_exceptions=True)
+    assert ready is None
+    return outcomes
+
+
+class FromTheNth:
+    """Says which statements fail, counted from the second transaction on: the n-th, or the n-th and all behind it."""
+
+    def __init__(self, number, *, lasting):
+        self._number = number
+        self._lasting = lasting
+        self._transactions = self._statements = 0
+        self.struck = []
+
+    def __call__(self, sql):
+        self._transactions += sql.startswith("BEGIN IMMEDIATE")
+        if self._transactions < 2:
+            return False
+        self._statements += 1
+        due = self._statements == self._number or (self._lasting and self._statements > self._number)
+        if due:
+            self.struck.append(sql)
+        return due

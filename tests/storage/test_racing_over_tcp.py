@@ -22,7 +22,7 @@ WITHOUT_CONDITIONS = (
     "def load(folders):\n"
     "    found = dict(all.load_statements(folders))\n"
     "    found['put_placement'] = found['set_placement']\n"
-    "    for condition in (' AND version = :version', ' AND l.version = n.version'):\n"
+    "    for condition in (' AND licenses.version = n.version', ' AND l.version = n.version'):\n"
     "        found['raise_license_version'] = found['raise_license_version'].replace(condition, '')\n"
     "    return found\n"
     "lite.load_statements = post.load_statements = load\n" + SERVE

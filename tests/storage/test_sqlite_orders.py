@@ -8,7 +8,7 @@ import sqlite3
 from dataclasses import replace
 
 import pytest
-from failing_sqlite import failing_connections, open_failing
+from failing_sqlite import FromTheNth, failing_connections, open_failing, run_batch
 
 from storage.commands import AlreadyAnswered, OrderNumberTaken, Placed
 from storage.errors import StorageUnavailable
@@ -17,13 +17,6 @@ from storage.errors import StorageUnavailable
 @pytest.fixture
 def places(database, tmp_path, dumping):
     return database, tmp_path, dumping
-
-
-async def run_batch(storage, commands):
-    """The outcomes of commands that wait together while a first one is carried out."""
-    ready, *outcomes = await asyncio.gather(storage.ready(), *map(storage.execute, commands), return_exceptions=True)
-    assert ready is None
-    return outcomes
 
 
 def some_orders(make, chance, count):
@@ -75,26 +68,6 @@ async def test_a_batch_of_any_orders_ends_as_if_each_had_come_alone(prepared, ma
     kinds = {type(outcome) for batch in found[1][0] for outcome in batch}
     assert Placed in kinds
     assert {AlreadyAnswered, OrderNumberTaken} & kinds
-
-
-class FromTheNth:
-    """Says which statements fail, counted from the second transaction on: the n-th, or the n-th and all behind it."""
-
-    def __init__(self, number, *, lasting):
-        self._number = number
-        self._lasting = lasting
-        self._transactions = self._statements = 0
-        self.struck = []
-
-    def __call__(self, sql):
-        self._transactions += sql.startswith("BEGIN IMMEDIATE")
-        if self._transactions < 2:
-            return False
-        self._statements += 1
-        due = self._statements == self._number or (self._lasting and self._statements > self._number)
-        if due:
-            self.struck.append(sql)
-        return due
 
 
 @pytest.mark.parametrize("lasting", [False, True], ids=["once", "from-then-on"])

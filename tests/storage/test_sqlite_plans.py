@@ -12,6 +12,7 @@ QUERIES = {
     "lines_of_orders": {"order_ids": "[]"},
     "licenses_of_order": {"order_id": "a"},
     "licenses_of_ticket": {"ticket_id": "a"},
+    "transfer_begin": {"lookup": b"", "serial": "b", "firm_code": 1},
     "licenses_for_transfer": {"ticket_id": "a", "serial": "b", "firm_code": 1},
     "order_named": {"order_id": "a", "order_number": None, "shop": None},
     "order_of_license": {"license_id": "a", "shop_id": "b"},
@@ -24,8 +25,24 @@ QUERIES = {
     "extensions_due": {"at": 1},
     "claim_extensions": {"owner": "a", "until": 2, "at": 1, "limit": 5, "extension_id": None},
 }
-TABLES = {"l", "p", "o", "t", "a", "licenses", "placements", "orders", "tickets", "audit", "own", "here", "placed"}
-TABLES |= {"extensions"}
+TABLES = {
+    "l",
+    "p",
+    "o",
+    "t",
+    "a",
+    "b",
+    "c",
+    "licenses",
+    "placements",
+    "orders",
+    "tickets",
+    "audit",
+    "own",
+    "here",
+    "placed",
+}
+TABLES |= {"extensions", "b", "c"}
 
 
 @pytest.mark.parametrize("name", QUERIES)

@@ -39,6 +39,20 @@ INSERT INTO transfers (
     :serial, :firm_code, :key, :action, :user_sealed, :from_epoch, :from_number, :to_epoch, :to_number, :created_at
 );
 
+-- What every decision begins with, in one row: each statement is a round trip where the database is on another computer.
+-- name: transfer_begin
+SELECT
+    s.current_epoch,
+    b.serial IS NOT NULL AS blocked,
+    t.ticket_id, t.lookup, t.sealed, t.created_at,
+    c.serial, c.firm_code, c.kind, c.public_key, c.version, c.mark, c.epoch, c.base_epoch, c.base_number,
+    c.confirmed_epoch, c.confirmed_number, c.confirmed_state, c.end_epoch, c.end_number, c.end_state, c.newest_export,
+    c.newest_nonce, c.healing_export, c.healing_nonce, c.lost_at, c.contact_epoch
+FROM server AS s
+LEFT JOIN blocked_containers AS b ON b.serial = :serial
+LEFT JOIN tickets AS t ON t.lookup = :lookup
+LEFT JOIN containers AS c ON c.serial = :serial AND c.firm_code = :firm_code;
+
 -- The one of the same export, the last one below it and the first one above it, in one statement: where the database
 -- is on another computer each is a round trip, and wherever it is each is asked for with every collection.
 -- name: contexts_around_export
@@ -108,7 +122,10 @@ SELECT
     l.previous, l.rules, l.dedicated_serial,
     CAST(coalesce(sum(p.wanted), 0) AS BIGINT) AS wanted,
     CAST(coalesce(sum(p.occupied), 0) AS BIGINT) AS occupied,
-    CAST(coalesce(sum(p.confirmed), 0) AS BIGINT) AS confirmed
+    CAST(coalesce(sum(p.confirmed), 0) AS BIGINT) AS confirmed,
+    max(CASE WHEN p.serial = :serial THEN p.wanted END) AS here_wanted,
+    max(CASE WHEN p.serial = :serial THEN p.occupied END) AS here_occupied,
+    max(CASE WHEN p.serial = :serial THEN p.confirmed END) AS here_confirmed
 FROM licenses AS l
 LEFT JOIN placements AS p ON p.license_id = l.license_id
 WHERE l.license_id IN (

@@ -1,26 +1,32 @@
 -- name: raise_license_version
-UPDATE licenses SET version = version + 1 WHERE license_id = :license_id AND version = :version;
+UPDATE licenses
+SET version = licenses.version + 1
+FROM (WITH n (license_id, version) AS (VALUES (:license_id, :version)) SELECT license_id, version FROM n) AS n
+WHERE licenses.license_id = n.license_id AND licenses.version = n.version;
 
 -- name: put_placement
 INSERT INTO placements (license_id, serial, wanted, occupied, confirmed)
-SELECT l.license_id, :serial, :wanted, :occupied, :confirmed
-FROM licenses AS l
-LEFT JOIN placements AS here ON here.license_id = l.license_id AND here.serial = :serial
-WHERE l.license_id = :license_id
-  AND (
-      :wanted <= coalesce(here.wanted, 0)
-      OR l.quantity >= :wanted + (
-          SELECT coalesce(sum(o.wanted), 0) FROM placements AS o
-          WHERE o.license_id = l.license_id AND o.serial <> :serial
-      )
-  )
-  AND (
-      :occupied <= coalesce(here.occupied, 0)
-      OR l.quantity >= :occupied + (
-          SELECT coalesce(sum(o.occupied), 0) FROM placements AS o
-          WHERE o.license_id = l.license_id AND o.serial <> :serial
-      )
-  )
+WITH n (license_id, serial, wanted, occupied, confirmed) AS (
+    VALUES (:license_id, :serial, :wanted, :occupied, :confirmed)
+)
+SELECT l.license_id, n.serial, n.wanted, n.occupied, n.confirmed
+FROM n
+JOIN licenses AS l ON l.license_id = n.license_id
+LEFT JOIN placements AS here ON here.license_id = l.license_id AND here.serial = n.serial
+WHERE (
+        n.wanted <= coalesce(here.wanted, 0)
+        OR l.quantity >= n.wanted + (
+            SELECT coalesce(sum(o.wanted), 0) FROM placements AS o
+            WHERE o.license_id = l.license_id AND o.serial <> n.serial
+        )
+    )
+    AND (
+        n.occupied <= coalesce(here.occupied, 0)
+        OR l.quantity >= n.occupied + (
+            SELECT coalesce(sum(o.occupied), 0) FROM placements AS o
+            WHERE o.license_id = l.license_id AND o.serial <> n.serial
+        )
+    )
 ON CONFLICT (license_id, serial) DO UPDATE
 SET wanted = excluded.wanted, occupied = excluded.occupied, confirmed = excluded.confirmed;
 
