@@ -292,11 +292,11 @@ class Engine:
         if payload is None:
             return received.known
         taken: list[Taken] = []
-        as_it_came = self._validator.valid(payload)
+        as_it_came = self._validator.valid_of(payload, operation.request, size=received.size)
         if not as_it_came and not (
             could_mean_absent(self._validator.wrong(payload, operation.request), payload)
             and normalise(payload, operation.request, taken=taken)
-            and self._validator.valid(payload)
+            and self._validator.valid_of(payload, operation.request, size=received.size)
         ):
             error = self._validator.explain(payload, operation.request, taken=taken, found=True)
             error.version = received.version

@@ -23,6 +23,7 @@ from soap.names import XSI, Version
 from soap.schema import ComplexType, Field
 
 _NIL = f"{{{XSI}}}nil"
+_EMPTY_OR_NIL = f"descendant::*[not(*) and not(normalize-space()) or @{_NIL}]"
 _XSI_PREFIX = f"{{{XSI}}}"
 _STYLES = tuple(f"{{{version}}}encodingStyle" for version in Version)
 
@@ -42,10 +43,15 @@ class Wrong(NamedTuple):
     field: Field | None
 
 
-def put_back(taken: Sequence[Taken]) -> None:
-    """Put elements back where they stood, so that a path is one of the message as it was sent."""
+def put_back(taken: Sequence[Taken], *, around: etree._Element) -> None:
+    """Put elements back where they stood beside an element or what it is in.
+
+    Its path then is one of the message as it was sent.
+    """
+    holders = {around, *around.iterancestors()}
     for one in reversed(taken):
-        one.parent.insert(one.place, one.element)
+        if one.parent in holders:
+            one.parent.insert(one.place, one.element)
 
 
 def could_mean_absent(wrong: Wrong | None, payload: etree._Element) -> bool:
@@ -71,34 +77,56 @@ def normalise(payload: etree._Element, type_: ComplexType, *, taken: list[Taken]
     for name in _STYLES:
         # What the envelope's reader lets pass says "literal".
         changed = payload.attrib.pop(name, None) is not None or changed
-    return _normalise_children(payload, type_, taken) or changed
+    return _Walk(_around_empty(payload), taken).children(payload, type_) or changed
 
 
-def _normalise_children(element: etree._Element, type_: ComplexType, taken: list[Taken]) -> bool:
-    fields = {field.tag: field for field in type_.fields}
-    changed = False
-    gone: set[str] = set()
-    following = next(iter(element), None)
-    while following is not None:
-        child, following = following, following.getnext()
-        field = fields.get(str(child.tag))
-        if field is None:
-            # It stays, and the message is not valid: what is told is the first that is wrong, here or before.
-            return changed
-        if len(child) and isinstance(field.type, ComplexType):
-            changed = _normalise_children(child, field.type, taken) or changed
-        if field.optional and _means_absent(child, field) and _is_blank(child.tail):
-            if field.tag in gone:
-                # No client has a reason to say twice that something is absent. It stays, as above.
+def _around_empty(payload: etree._Element) -> set[etree._Element]:
+    """Give the elements that have nothing inside, or say nil, and all that they are in: nothing else can change."""
+    around = {payload}
+    for element in etree.ETXPath(_EMPTY_OR_NIL)(payload):
+        holder: etree._Element | None = element
+        while holder is not None and holder not in around:
+            around.add(holder)
+            holder = holder.getparent()
+    return around
+
+
+class _Walk:
+    """One walk through what is around something empty."""
+
+    def __init__(self, around: set[etree._Element], taken: list[Taken]) -> None:
+        self._around = around
+        self._taken = taken
+        self._fields: dict[str, dict[str, Field]] = {}
+
+    def children(self, element: etree._Element, type_: ComplexType) -> bool:
+        """Remove what means absent below an element; whether anything changed."""
+        fields = self._fields.get(type_.name)
+        if fields is None:
+            fields = self._fields[type_.name] = {field.tag: field for field in type_.fields}
+        changed = False
+        gone: set[str] = set()
+        for child in element.iterchildren():
+            field = fields.get(str(child.tag))
+            if field is None:
+                # It stays, and the message is not valid: what is told is the first that is wrong, here or before.
                 return changed
-            gone.add(field.tag)
-            taken.append(Taken(element, element.index(child), child))
-            element.remove(child)
-            changed = True
-        elif _says_not_nil(child):
-            del child.attrib[_NIL]
-            changed = True
-    return changed
+            if child not in self._around:
+                continue
+            if len(child) and isinstance(field.type, ComplexType):
+                changed = self.children(child, field.type) or changed
+            if field.optional and _means_absent(child, field) and _is_blank(child.tail):
+                if field.tag in gone:
+                    # No client has a reason to say twice that something is absent. It stays, as above.
+                    return changed
+                gone.add(field.tag)
+                self._taken.append(Taken(element, element.index(child), child))
+                element.remove(child)
+                changed = True
+            elif _says_not_nil(child):
+                del child.attrib[_NIL]
+                changed = True
+        return changed
 
 
 def _means_absent(child: etree._Element, field: Field) -> bool:

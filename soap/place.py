@@ -22,6 +22,7 @@ def path_of(element: etree._Element) -> str:
 
 
 def _step(element: etree._Element) -> str:
-    parent = element.getparent()
-    twins = [element] if parent is None else [child for child in parent if child.tag == element.tag]
-    return local_name(element) if len(twins) == 1 else f"{local_name(element)}[{twins.index(element) + 1}]"
+    tag = str(element.tag)
+    before = sum(1 for _ in element.itersiblings(tag, preceding=True))
+    alone = not before and next(element.itersiblings(tag), None) is None
+    return local_name(element) if alone else f"{local_name(element)}[{before + 1}]"

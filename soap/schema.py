@@ -42,7 +42,7 @@ class SimpleType:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Field:
-    """A local element of a complex type. `many`: it may occur more than once."""
+    """A local element of a complex type. `many`: it may occur more than once; `most`: how often, None without end."""
 
     name: str
     attribute: str
@@ -50,6 +50,7 @@ class Field:
     type: "SimpleType | ComplexType"
     optional: bool
     many: bool
+    most: int | None
     documentation: str
 
 
@@ -60,6 +61,15 @@ class ComplexType:
     name: str
     fields: tuple[Field, ...]
     documentation: str
+
+    @property
+    def most_children(self) -> int | None:
+        """The most children that any element of it, or in it, may have; None without end."""
+        inner = [field.type.most_children for field in self.fields if isinstance(field.type, ComplexType)]
+        own = [field.most for field in self.fields]
+        if None in own or None in inner:
+            return None
+        return max(sum(most or 0 for most in own), *(most or 0 for most in inner), 0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -197,7 +207,8 @@ class _Reader:
             tag=f"{{{self._namespace}}}{name}",
             type=self._type_of(node),
             optional=node.get("minOccurs") == "0",
-            many=node.get("maxOccurs", "1") != "1",
+            many=(most := node.get("maxOccurs", "1")) != "1",
+            most=None if most == "unbounded" else int(most),
             documentation=documentation(node),
         )
 

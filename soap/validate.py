@@ -11,6 +11,7 @@ from itertools import islice
 
 from lxml import etree
 
+from soap.bounded import begun_at_first_error, cut_behind, put_back_behind
 from soap.errors import ContractError, SoapError
 from soap.normalise import Taken, Wrong, put_back
 from soap.place import local_name, path_of
@@ -44,6 +45,10 @@ _REASONS = {
 }
 
 
+LARGE = 16 * 1024
+"""Bytes of a message above which its errors are bounded; those of a smaller one are few."""
+
+
 class Validator:
     """One schema document, compiled once per thread."""
 
@@ -66,6 +71,21 @@ class Validator:
     def valid(self, element: etree._Element) -> bool:
         """Whether an element is valid as a global element of the schema."""
         return self._schema().validate(element)
+
+    def valid_of(self, element: etree._Element, type_: ComplexType, *, size: int) -> bool:
+        """Whether the payload of a message of so many bytes is valid.
+
+        Of a large one that is not, no more is validated than what has the first error, and a list that is longer than
+        any may be is cut.
+        """
+        schema = self._schema()
+        if size > LARGE and (begun := begun_at_first_error(schema, element)) is not None:
+            kept = cut_behind(element, begun, most_children=type_.most_children)
+            valid = schema.validate(element)
+            put_back_behind(kept)
+            if not valid:
+                return False
+        return schema.validate(element)
 
     def wrong(self, element: etree._Element, type_: ComplexType) -> Wrong | None:
         """Give what the first error is about, of an element of which `valid` has just said no in this thread.
@@ -98,7 +118,7 @@ class Validator:
         first = schema.error_log[0]
         way, _ = _way(element, first)
         words = _words(first, way, type_)
-        put_back(taken)
+        put_back(taken, around=way[-1])
         return SoapError(about, words, path=path_of(way[-1]), line=first.line or None)
 
 

@@ -27,7 +27,8 @@ def within_bounds(data: bytes, *, declaration: int, limits: Limits) -> bool:
     equals = data.count(b"=", declaration)
     return (
         (len(data) <= limits.elements or _opened(data, declaration, most=limits.elements) <= limits.elements)
-        and equals <= min(limits.attributes, limits.elements)
+        and equals <= limits.elements
+        and (equals <= limits.attributes or _crowded(limits.attributes).search(data, declaration) is None)
         and (equals <= limits.namespaces or data.count(b"xmlns") <= limits.namespaces)
         and special.search(data, declaration) is None
         and long_attribute.search(data, declaration) is None
@@ -61,6 +62,13 @@ def _patterns(name_bytes: int) -> tuple[re.Pattern[bytes], re.Pattern[bytes], re
         re.compile(rb"=(?<=[^<>=\"'/+]{%d}=)" % over),
         re.compile(rb"=[ \t\r\n]*+[\"'][^\"']{%d}" % over),
     )
+
+
+@lru_cache(maxsize=8)
+def _crowded(attributes: int) -> re.Pattern[bytes]:
+    # No `<` stands inside a tag, so that all `=` of one stand between its `<` and the next one. It begins at each `<`
+    # alone and ends before the next one: linear in the length of the document.
+    return re.compile(rb"<[^<=]*+(?:=[^<=]*+){%d}" % (attributes + 1))
 
 
 class _ExactCount:

@@ -236,6 +236,14 @@ def _seconds(data: bytes) -> float:
     return time.process_time() - begin
 
 
+def test_the_bounds_accept_many_attributes_in_all_where_no_element_has_many() -> None:
+    limits = Limits(attributes=8, elements=1_000, namespaces=64)
+    many = b"<a>" + b"<b " + b" ".join(b'a%d=""' % n for n in range(8)) + b"/>"
+    assert within_bounds(many * 100 + b"</a>" * 100, declaration=0, limits=limits)
+    assert not within_bounds(many.replace(b"/>", b' b=""/>'), declaration=0, limits=limits)
+    assert not within_bounds(many * 126, declaration=0, limits=limits)
+
+
 def test_refusals_say_where(refusal: Refusal) -> None:
     refused = refusal(b"<a>\n  <b>\n   <?p i?></b></a>")
     assert (refused.line, refused.column) == (3, 4)
