@@ -10,6 +10,7 @@ from storage.catalogue_plans import CatalogueCommand, plan_catalogue_command
 from storage.commands import (
     AddAdministrator,
     AddCredential,
+    AddHits,
     AddItem,
     AddShop,
     AlreadyAnswered,
@@ -46,6 +47,7 @@ from storage.extensions import (
     ExtensionCommand,
     RetryExtensions,
 )
+from storage.filter_reads import add_hits
 from storage.guesses import CountGuess, ForgetGuesses, GuessCommand, plan_guess_command
 from storage.key_plans import plan_key_command
 from storage.keys import ActivateKey, AddKeys, FinishKey, KeyCommand, Renew, ReportKeys, RetireKey
@@ -74,6 +76,7 @@ PlannedCommand = (
     | CatalogueCommand
     | CredentialCommand
     | GuessCommand
+    | AddHits
     | KeyCommand
     | AllOrNone
     | ChangeLicenses
@@ -103,6 +106,8 @@ def plan_command(command: PlannedCommand) -> Plan[object]:  # noqa: C901, PLR091
             return plan_credential_command(command)
         case CountGuess() | ForgetGuesses():
             return plan_guess_command(command)
+        case AddHits():
+            return add_hits(command)
         case AddKeys() | ActivateKey() | FinishKey() | RetireKey() | ReportKeys() | Renew():
             return plan_key_command(command)
         case SealAudit():

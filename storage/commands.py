@@ -23,7 +23,17 @@ from storage.containers import (
 )
 from storage.erasure import EraseOrders, ErasureQuery
 from storage.extensions import ExtensionCommand, ExtensionQuery
-from storage.filters import FiltersView, FindFilters, ListFilters, LoadFilters, StoreFilters
+from storage.filters import (
+    AddHits,
+    FiltersAt,
+    FiltersView,
+    FindFilters,
+    ListFilters,
+    LoadFilters,
+    LoadHits,
+    RuleHits,
+    StoreFilters,
+)
 from storage.guesses import GuessCommand, LoadGuesses
 from storage.keys import KeyCommand, KeyQuery
 from storage.marketing import MarketingCommand, MarketingQuery
@@ -73,6 +83,7 @@ from storage.transfers import Applied, ApplyTransfer, LoadTransfer, Moved, Store
 __all__ = [
     "AddAdministrator",
     "AddCredential",
+    "AddHits",
     "AddItem",
     "AddShop",
     "AlreadyAnswered",
@@ -87,6 +98,7 @@ __all__ = [
     "ContainerHistory",
     "DecideApproval",
     "Family",
+    "FiltersAt",
     "FiltersView",
     "FindAdministrator",
     "FindApproval",
@@ -108,6 +120,7 @@ __all__ = [
     "ListFilters",
     "ListItems",
     "LoadFilters",
+    "LoadHits",
     "LoadServer",
     "LoadSteps",
     "LoadTransfer",
@@ -124,6 +137,7 @@ __all__ = [
     "RequestApproval",
     "RevokeAdministrator",
     "RevokeCredential",
+    "RuleHits",
     "SetAccessPolicy",
     "SetDepotPolicy",
     "SetRights",
@@ -170,6 +184,7 @@ Command = (
     | KeyCommand
     | AllOrNone
     | StoreFilters
+    | AddHits
     | MarketingCommand
 )
 Query = (
@@ -205,5 +220,7 @@ Query = (
     | LoadFilters
     | FindFilters
     | ListFilters
+    | FiltersAt
+    | LoadHits
     | MarketingQuery
 )

@@ -1,6 +1,8 @@
 """Rules about addresses, as commands and queries."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from storage.records import AuditRow, Credential, FilterDocument, Shop
 from storage.shops import SetAccessPolicy
@@ -52,4 +54,35 @@ class ListFilters:
     limit: int
 
 
-FilterQuery = LoadFilters | FindFilters | ListFilters
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FiltersAt:
+    """The document of filter rules that was in force at an aware instant, or None."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RuleHits:
+    """How often a rule decided, and when first and last (aware)."""
+
+    hits: int
+    first_at: datetime
+    last_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AddHits:
+    """Add to what rules have decided, by their ids. Answered with how many rows were written.
+
+    Adds up over all workers and nodes. Nothing else changes: no data version rises, nothing is audited.
+    """
+
+    hits: Mapping[str, RuleHits]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LoadHits:
+    """What rules have decided, by their ids; those of rules that are no more, too."""
+
+
+FilterQuery = LoadFilters | FindFilters | ListFilters | FiltersAt | LoadHits

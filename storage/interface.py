@@ -20,6 +20,7 @@ from storage.audit import (
 from storage.commands import (
     AddAdministrator,
     AddCredential,
+    AddHits,
     AddItem,
     AddShop,
     AlreadyAnswered,
@@ -33,6 +34,7 @@ from storage.commands import (
     ContainerChanges,
     ContainerHistory,
     DecideApproval,
+    FiltersAt,
     FiltersView,
     FindAdministrator,
     FindApproval,
@@ -54,6 +56,7 @@ from storage.commands import (
     ListFilters,
     ListItems,
     LoadFilters,
+    LoadHits,
     LoadServer,
     LoadSteps,
     LoadTransfer,
@@ -70,6 +73,7 @@ from storage.commands import (
     RequestApproval,
     RevokeAdministrator,
     RevokeCredential,
+    RuleHits,
     SetAccessPolicy,
     SetDepotPolicy,
     SetRights,
@@ -170,7 +174,7 @@ class Storage(Protocol):
     @overload
     async def execute(self, command: CountGuess) -> GuessCounted: ...
     @overload
-    async def execute(self, command: ForgetGuesses) -> int: ...
+    async def execute(self, command: ForgetGuesses | AddHits) -> int: ...
     @overload
     async def execute(self, command: PlaceOrder) -> Placed | AlreadyAnswered | OrderNumberTaken: ...
     @overload
@@ -246,7 +250,9 @@ class Storage(Protocol):
     @overload
     async def query(self, query: LoadFilters) -> FiltersView: ...
     @overload
-    async def query(self, query: FindFilters) -> FilterDocument | None: ...
+    async def query(self, query: FindFilters | FiltersAt) -> FilterDocument | None: ...
+    @overload
+    async def query(self, query: LoadHits) -> Mapping[str, RuleHits]: ...
     @overload
     async def query(self, query: ListFilters) -> tuple[FilterDocument, ...]: ...
     @overload

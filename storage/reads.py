@@ -19,7 +19,7 @@ from storage.erasure_plans import plan_erasure_query
 from storage.extension_plans import plan_extension_query
 from storage.extensions import FindExtension, ListExtensions, LoadExtensions
 from storage.filter_reads import plan_filter_query
-from storage.filters import FindFilters, ListFilters, LoadFilters
+from storage.filters import FiltersAt, FindFilters, ListFilters, LoadFilters, LoadHits
 from storage.guesses import LoadGuesses, load_guesses
 from storage.key_plans import plan_key_query
 from storage.keys import LoadKeys, WalkRenewable
@@ -49,7 +49,7 @@ def plan_query(query: Query) -> Plan[object]:  # noqa: C901, PLR0911, PLR0912 - 
             return plan_catalogue_query(query)
         case FindShop() | FindAdministrator() | ListAdministrators() | FindIdentity() | ShowShop():
             return plan_shop_query(query)
-        case LoadFilters() | FindFilters() | ListFilters():
+        case LoadFilters() | FindFilters() | ListFilters() | FiltersAt() | LoadHits():
             return plan_filter_query(query)
         case (
             PrepareOrder()

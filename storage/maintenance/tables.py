@@ -274,6 +274,7 @@ TABLES: tuple[Table, ...] = (
         comment=_T,
         diff=_T,
     ),
+    _table("filter_hits", "rule_id", rule_id=_T, hits=_N, first_at=_N, last_at=_N),
     _table("administrators", "name", name=_T, lookup=_B, created_at=_N, revoked_at=_N, roles=_T),
     _table("used_marks", "mark", mark=_B, until_at=_N),
     _table(

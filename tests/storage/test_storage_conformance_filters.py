@@ -2,19 +2,24 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from storage.commands import (
     AddAdministrator,
+    AddHits,
     Applied,
+    FiltersAt,
     FindAdministrator,
     FindFilters,
     FindShop,
     ListFilters,
     LoadFilters,
+    LoadHits,
     LoadServer,
     Moved,
+    RuleHits,
     SetAccessPolicy,
     StoreFilters,
 )
@@ -128,3 +133,56 @@ async def test_rules_and_the_policy_of_a_shop_are_written_together_or_not_at_all
     ):
         assert await storage.execute(command) == Moved()
         assert dump() == before
+
+
+def hits(make, count: int, *, first: int, last: int) -> RuleHits:
+    """Hits between so many minutes after the time of the test."""
+    return RuleHits(
+        hits=count, first_at=make.now + timedelta(minutes=first), last_at=make.now + timedelta(minutes=last)
+    )
+
+
+async def test_hits_of_rules_add_up_and_keep_the_first_and_the_last_time(storage, make):
+    assert await storage.query(LoadHits()) == {}
+    assert await storage.execute(AddHits(hits={})) == 0
+    one, other = "global: deny 192.0.2.0/24", "shop \u00e9: allow 2001:db8::/32 #2"
+    await storage.execute(AddHits(hits={other: hits(make, 3, first=5, last=6)}))
+    # What another node has counted may come late.
+    await storage.execute(AddHits(hits={other: hits(make, 1, first=1, last=2)}))
+    await storage.execute(
+        AddHits(hits={other: hits(make, 4, first=7, last=8), one: hits(make, 2**40, first=7, last=8)})
+    )
+    await storage.execute(AddHits(hits={other: hits(make, 2, first=3, last=4)}))
+    assert await storage.query(LoadHits()) == {
+        one: hits(make, 2**40, first=7, last=8),
+        other: hits(make, 10, first=1, last=8),
+    }
+
+
+async def test_hits_that_many_add_at_once_are_all_counted(storage, make):
+    names = [f"rule {number}" for number in range(50)]
+    counted = hits(make, 1, first=0, last=0)
+    await asyncio.gather(
+        *(storage.execute(AddHits(hits=dict.fromkeys(names[::step], counted))) for step in [1, -1] * 10)
+    )
+    assert await storage.query(LoadHits()) == dict.fromkeys(names, hits(make, 20, first=0, last=0))
+
+
+async def test_hits_are_no_change_of_the_data(storage, make, store):
+    await storage.execute(make.initialise())
+    await storage.execute(store(1))
+    before = await storage.query(LoadFilters())
+    await storage.execute(AddHits(hits={"a": hits(make, 1, first=0, last=0)}))
+    assert await storage.query(LoadFilters()) == before
+
+
+async def test_the_document_of_a_time_is_the_last_one_before_it(storage, make, store):
+    for version in (1, 2, 3):
+        command = store(version)
+        written_at = make.now + timedelta(days=version)
+        await storage.execute(replace(command, document=replace(command.document, written_at=written_at)))
+    versions = []
+    for days in (0, 1, 2.5, 3, 9):
+        document = await storage.query(FiltersAt(at=make.now + timedelta(days=days)))
+        versions.append(document and document.version)
+    assert versions == [None, 1, 2, 3, 3]

@@ -42,3 +42,13 @@ UPDATE administrators SET revoked_at = :at WHERE name = :name AND revoked_at IS 
 
 -- name: all_administrators
 SELECT name, lookup, created_at, roles FROM administrators WHERE revoked_at IS NULL ORDER BY name;
+
+-- name: filter_hits
+SELECT rule_id, hits, first_at, last_at FROM filter_hits ORDER BY rule_id;
+
+-- name: filter_document_at
+SELECT version, rules, author, written_at, comment, diff
+FROM filter_documents
+WHERE written_at <= CAST(:at AS BIGINT)
+ORDER BY version DESC
+LIMIT 1;
