@@ -20,6 +20,7 @@ class WaitingLine(Generic[Work]):
         batch_limit: how many pieces are run together at most.
         lanes: how many batches run at the same time.
         droppable: whether work whose caller has given up is left undone.
+        gathers: whether work waits for the end of the loop's turn, so that what is asked in one turn goes as one batch.
     """
 
     def __init__(
@@ -30,31 +31,48 @@ class WaitingLine(Generic[Work]):
         batch_limit: int = 1,
         lanes: int = 1,
         droppable: bool = False,
+        gathers: bool = False,
     ) -> None:
         self._run = run
         self._limit = limit
         self._batch_limit = batch_limit
         self._lanes = lanes
         self._droppable = droppable
+        self._gathers = gathers
         self._waiting: deque[tuple[Work, asyncio.Future[Any]]] = deque()
         self._at_work = 0
+        self._starting = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._idle = asyncio.Event()
         self._idle.set()
 
     async def submit(self, work: Work) -> Any:
         """Wait for the work's answer or raise its error; a caller that gives up does not stop the work."""
-        if len(self._waiting) >= self._limit:
+        beginning = (self._lanes - self._at_work) * self._batch_limit if self._gathers else 0
+        if len(self._waiting) >= self._limit + beginning:
             raise StorageBusy("too much waits for the database; try again")
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Any] = loop.create_future()
         self._waiting.append((work, future))
         if self._at_work < self._lanes:
-            self._start_batch()
+            if not self._gathers:
+                self._start_batch()
+            elif not self._starting:
+                self._starting = True
+                self._idle.clear()
+                loop.call_soon(self._start)
         return await future
 
     async def idle(self) -> None:
         """Return once nothing waits and nothing runs."""
         await self._idle.wait()
+
+    def _start(self) -> None:
+        self._starting = False
+        while self._waiting and self._at_work < self._lanes:
+            self._start_batch()
+        if not self._waiting and not self._at_work:
+            self._idle.set()
 
     def _start_batch(self) -> None:
         batch: list[tuple[Work, asyncio.Future[Any]]] = []

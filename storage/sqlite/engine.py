@@ -24,8 +24,8 @@ from storage.statements import sql_folder
 from storage.waiting import WaitingLine
 
 READ_TOGETHER = 16
-"""Queries that one thread answers from one snapshot, where more wait than threads read: each hand-over costs as much
-as a query."""
+"""Queries that one thread answers from one snapshot, those that are asked in one turn of the loop or wait for a thread:
+each hand-over costs as much as a query."""
 
 
 class SqliteStorage:
@@ -47,9 +47,14 @@ class SqliteStorage:
         self._writing = writing
         self._readers = readers
         self._reading = reading
-        self._changes = WaitingLine(run=self._write, limit=queue_limit, batch_limit=batch_limit)
+        self._changes = WaitingLine(run=self._write, limit=queue_limit, batch_limit=batch_limit, gathers=True)
         self._queries: WaitingLine[Query] = WaitingLine(
-            run=self._answer, limit=queue_limit, batch_limit=READ_TOGETHER, lanes=reader_count, droppable=True
+            run=self._answer,
+            limit=queue_limit,
+            batch_limit=READ_TOGETHER,
+            lanes=reader_count,
+            droppable=True,
+            gathers=True,
         )
         self._closed = False
 

@@ -41,10 +41,9 @@ async def open_failing(path, connections, *, batch_limit=100):
 
 
 async def run_batch(storage, commands):
-    """The outcomes of commands that wait together while a first one is carried out."""
-    ready, *outcomes = await asyncio.gather(storage.ready(), *map(storage.execute, commands), return_exceptions=True)
-    assert ready is None
-    return outcomes
+    """The outcomes of commands that are asked for together, in the second transaction."""
+    await storage.ready()
+    return await asyncio.gather(*map(storage.execute, commands), return_exceptions=True)
 
 
 class FromTheNth:

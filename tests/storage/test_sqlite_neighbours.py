@@ -1,12 +1,11 @@
 """Whichever statement of a batch fails: what is told carried out is there whole, the rest is not there at all."""
 
-import asyncio
 import itertools
 import shutil
 import sqlite3
 
 import pytest
-from failing_sqlite import failing_connections, open_failing
+from failing_sqlite import failing_connections, open_failing, run_batch
 
 from storage.errors import StorageError, StorageUnavailable
 
@@ -17,13 +16,6 @@ OF_THE_BATCH = ("BEGIN", "SAVEPOINT", "RELEASE", "ROLLBACK", "COMMIT")
 @pytest.fixture
 def places(database, tmp_path, dumping):
     return database, tmp_path, dumping
-
-
-async def run_batch(storage, commands):
-    """The outcomes of commands that wait together while a first one is carried out."""
-    ready, *outcomes = await asyncio.gather(storage.ready(), *map(storage.execute, commands), return_exceptions=True)
-    assert ready is None
-    return outcomes
 
 
 class NthOfTheBatch:
