@@ -7,6 +7,8 @@ nothing that was bought.
 import json
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from containers import ContainerError, kind_of
@@ -21,12 +23,28 @@ from licensing.errors import (
     TicketExpired,
     TicketInseparable,
 )
+from licensing.options import REMEMBERED_LENGTH, REMEMBERED_TEXTS
 from storage.records import Item, License
 
 KINDS = ("Dongle", "CmAct", "Universal")
 MOST_DAYS = 36_500
 NO_RULES = "{}"
 """What an item without rules keeps; reading it for each line of an order would take longer than asking for it."""
+
+
+def _rules(text: str) -> Mapping[str, Any]:
+    """Give what a text of rules says, not to be changed."""
+    if text == NO_RULES:
+        return _WITHOUT_RULES
+    return _remembered_rules(text) if len(text) <= REMEMBERED_LENGTH else _read_rules(text)
+
+
+def _read_rules(text: str) -> Mapping[str, Any]:
+    return MappingProxyType(json.loads(text))
+
+
+_WITHOUT_RULES: Mapping[str, Any] = MappingProxyType({})
+_remembered_rules = lru_cache(maxsize=REMEMBERED_TEXTS)(_read_rules)
 
 
 def _kinds(value: str) -> list[str]:
@@ -113,7 +131,7 @@ def check_serial(item: Item, serial: str | None, *, path: str) -> None:
     Raises ContainerSerialRequired, ContainerSerialInvalid, ContainerKindRefused.
     """
     if serial is None:
-        if item.rules != NO_RULES and json.loads(item.rules).get("dedicated"):
+        if _rules(item.rules).get("dedicated"):
             raise ContainerSerialRequired(
                 "this item is sold for one container each; name it by containerSerial", path=path
             )
@@ -124,7 +142,7 @@ def check_serial(item: Item, serial: str | None, *, path: str) -> None:
         raise ContainerSerialInvalid(
             "this is no serial of a container; it is written on it, such as 3-4019155", path=path
         ) from None
-    _check_kind(json.loads(item.rules), kind, path=path)
+    _check_kind(_rules(item.rules), kind, path=path)
 
 
 def check_same_container(license_: License, serial: str | None, *, path: str) -> None:
@@ -138,7 +156,7 @@ def refusal(license_: License, *, serial: str, now: datetime, path: str) -> Lice
 
     ContainerKindRefused, DedicatedElsewhere, TicketExpired.
     """
-    rules = json.loads(license_.rules)
+    rules = _rules(license_.rules)
     try:
         if license_.dedicated_serial is not None and license_.dedicated_serial != serial:
             raise DedicatedElsewhere("the licence is for another container, which was named in the order", path=path)
@@ -152,7 +170,7 @@ def refusal(license_: License, *, serial: str, now: datetime, path: str) -> Lice
 
 def check_parts(license_: License, quantity: int, *, there: int, path: str) -> None:
     """Refuse a part of a licence that is collected whole or not at all. Raises SplitRefused."""
-    if json.loads(license_.rules).get("split", True) or quantity in {there, license_.quantity}:
+    if _rules(license_.rules).get("split", True) or quantity in {there, license_.quantity}:
         return
     raise SplitRefused(
         f"the licence is collected whole: {license_.quantity} pieces into one container", path=f"{path}/target/quantity"
@@ -166,7 +184,7 @@ def check_whole_ticket(
 
     `licenses`: those of the ticket and the firm code. It matters only where a licence with the rule would rise.
     """
-    bound = [x for x in licenses if not x.withdrawn and json.loads(x.rules).get("inseparable")]
+    bound = [x for x in licenses if not x.withdrawn and _rules(x.rules).get("inseparable")]
     rising = any(after.get(x.license_id, 0) > before.get(x.license_id, 0) for x in bound)
     if rising and any(after.get(x.license_id, before.get(x.license_id, 0)) < x.quantity for x in bound):
         raise TicketInseparable(
@@ -181,7 +199,7 @@ def check_whole_return(
 
     They leave a container together, and wholly. `licenses`: those of the ticket and the firm code.
     """
-    bound = [x.license_id for x in licenses if not x.withdrawn and json.loads(x.rules).get("inseparable")]
+    bound = [x.license_id for x in licenses if not x.withdrawn and _rules(x.rules).get("inseparable")]
     left = {name: after.get(name, before.get(name, 0)) for name in bound}
     if any(left[name] < before.get(name, 0) for name in bound) and any(left.values()):
         raise TicketInseparable(

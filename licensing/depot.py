@@ -17,6 +17,7 @@ from licensing.transfers.judgement import Case, Verdict, judge, unknown_containe
 from licensing.transfers.planning import Plan, Target, Wish, plan_receipt, plan_update
 from licensing.vault import Vault
 from storage.commands import FindTickets, LoadTransfer, RaiseEpoch, TraceTicket, TransferView
+from storage.making import quickly_made
 from storage.records import Counter, Mark, StepRow, TransferRow
 
 GET_LICENSE_UPDATE = "GetLicenseUpdate"
@@ -29,6 +30,7 @@ MARK_STATES = {Mark.MARKED: "Marked", Mark.HEALING: "Healing", Mark.LOST: "Lost"
 NO_TICKET = "there is no such ticket; compare it symbol by symbol with the order's"
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UpdateAnswer:
     """An update file, or why there is none: Done, NothingNew, ExportAgain, Marked, Healing, Lost, Blocked.
@@ -49,6 +51,7 @@ class Confirmation:
     serial: str
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Request:
     """A wish as it was sent, with the key under which it acts once; a wish without targets has no ticket."""

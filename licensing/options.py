@@ -8,10 +8,11 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from containers import Options
-from licensing.data import without_data
+from licensing.data import DATA_MARK, without_data
 from licensing.errors import OptionInvalid
 
 _TIMES = ("activation_time", "expiration_time", "maintenance_start", "maintenance_end")
@@ -22,6 +23,10 @@ FIRST_YEAR, LAST_YEAR = 1970, 9998
 MOST_DAYS = 36_500
 MOST_UNITS = 2**63 - 1
 MOST_TEXT_BYTES = 256
+REMEMBERED_TEXTS, REMEMBERED_LENGTH = 512, 1024
+"""Rules and options are read once from each of the texts met last: a vendor has few items, and their texts repeat."""
+_OF_ONE_LICENCE = (DATA_MARK, '"customer_information"')
+"""What stands in texts that will hardly come again, and that nothing shall remember."""
 
 
 def _time(value: str) -> str:
@@ -182,9 +187,17 @@ def expiration_of(options: str) -> datetime | None:
 
 def licence_options(options: str) -> Options:
     """Give a licence's options as the container format has them, without data, which is made for each container."""
+    remembered = len(options) <= REMEMBERED_LENGTH and not any(mark in options for mark in _OF_ONE_LICENCE)
+    return _remembered_options(options) if remembered else _read_options(options)
+
+
+def _read_options(options: str) -> Options:
     found = without_data(json.loads(options))
     times = {field: datetime.fromisoformat(found[field]) for field in _TIMES if field in found}
     return Options(**{**found, **times})
+
+
+_remembered_options = lru_cache(maxsize=REMEMBERED_TEXTS)(_read_options)
 
 
 def _text_of(moment: datetime) -> str:

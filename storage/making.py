@@ -1,4 +1,4 @@
-"""Frozen values that are made quickly, for those of which every order makes many."""
+"""Frozen values that are made quickly, for those of which every order or collection makes many."""
 
 from dataclasses import MISSING, fields
 from typing import Any, TypeVar

@@ -8,11 +8,13 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from storage.making import quickly_made
 from storage.rows import Parameters, Row
 
 Result = TypeVar("Result")
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Read:
     """Answered with the rows of a statement."""
@@ -21,6 +23,7 @@ class Read:
     parameters: Parameters
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Write:
     """Answered with how many rows a statement wrote."""

@@ -222,6 +222,7 @@ class Placement:
     confirmed: int
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LicenseUse:
     """A licence with the sums of its placements over all containers."""
@@ -232,6 +233,7 @@ class LicenseUse:
     confirmed: int
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ContainerRow:
     """One container and firm code. `version` rises with every write; 0 means: not stored yet.
@@ -263,6 +265,7 @@ class ContainerRow:
     contact_epoch: int | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ContextRow:
     """A context that arrived; compared by (nonce, counter, digest of the listing), never by signature bytes."""
@@ -276,6 +279,7 @@ class ContextRow:
     received_at: datetime
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StepRow:
     """One step of a chain. `content` is reserved first and never changes; `signed` is stored once, the first wins."""
@@ -293,6 +297,7 @@ class StepRow:
     issued_at: datetime
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TransferRow:
     """A request that made steps, under its key (nonce + action + ticket and targets as sent), so it acts once.

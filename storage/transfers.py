@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from storage.making import quickly_made
 from storage.outbox import OutboxMessage
 from storage.records import (
     Allowance,
@@ -69,6 +70,7 @@ class StoreSigned:
     signed: tuple[tuple[Counter, bytes], ...]
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LoadTransfer:
     """All that a decision about one container and firm code needs, read as one snapshot.

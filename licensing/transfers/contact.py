@@ -12,11 +12,13 @@ from licensing.transfers.judgement import Verdict
 from licensing.transfers.planning import Plan, Steps, plan_receipt, seen_only, settled
 from licensing.transfers.rejoining import plan_rejoin
 from storage.commands import TransferView
+from storage.making import quickly_made
 from storage.records import ContainerRow, Mark
 
 _COPIES = {Verdict.TWO_COPIES, Verdict.UNKNOWN}
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Contact:
     """What to write, and the answer where nothing more is done for this context; `state` None: go on with the wish.
@@ -30,6 +32,7 @@ class Contact:
     alarm: str | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Arrival:
     """A context with all that is known when it arrives. `epoch` is one above every epoch ever seen."""

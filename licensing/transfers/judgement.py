@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from containers import START, Context, SignedStep, kind_of, render_state, state_digest
 from storage.commands import TransferView
+from storage.making import quickly_made
 from storage.records import ContainerRow, Mark
 
 
@@ -20,6 +21,7 @@ class Verdict(StrEnum):
     UNKNOWN = "unknown"
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Case:
     """All that a judgement looks at. `ours`: whether a step carries a signature of this vendor."""

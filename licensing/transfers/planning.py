@@ -29,12 +29,14 @@ from licensing.transfers.chain import Blocks, Wanted, states_from_confirmed, ven
 from licensing.transfers.checkpoints import with_checkpoints
 from licensing.transfers.judgement import newest
 from storage.commands import TransferView
+from storage.making import quickly_made
 from storage.records import ContainerRow, LicenseUse, Mark, Movement, Placement, StepRow
 
 NO_BLOCKS: Blocks = {}
 _ALL_ELSEWHERE = "every piece is in another container; GetTicket says where things stand"
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Target:
     """What a container shall hold of a licence; None: what is there and all that is free."""
@@ -60,6 +62,7 @@ class Plan:
     event: str | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wish:
     """Licences of one ticket and their targets; no targets: all licences of the context's firm code.
@@ -96,11 +99,16 @@ def asked_state(wanted: Mapping[str, int], uses: Iterable[LicenseUse], end_state
 
 def plan_receipt(container: ContainerRow, context: Context, view: TransferView) -> Plan:
     """Take a context as a receipt for all steps up to it: the confirmed point moves, pieces become free (section 5)."""
-    row = seen_only(container, context)
-    if context.export > container.newest_export:
-        row = replace(row, contact_epoch=view.current_epoch)
-    if context.counter != container.confirmed:
-        row = replace(row, confirmed=context.counter, confirmed_state=render_state(context.listing))
+    export, nonce = newest(container, context)
+    confirmed = context.counter != container.confirmed
+    row = replace(
+        container,
+        newest_export=export,
+        newest_nonce=nonce,
+        contact_epoch=view.current_epoch if context.export > container.newest_export else container.contact_epoch,
+        confirmed=context.counter if confirmed else container.confirmed,
+        confirmed_state=render_state(context.listing) if confirmed else container.confirmed_state,
+    )
     wanted = Wanted(quantities={placement.license_id: placement.wanted for placement in view.placements})
     states = states_from_confirmed(row, view.steps)
     placements = wanted.placements(serial=row.serial, states=states, before=view.placements, known=view.licenses)
@@ -315,7 +323,6 @@ class Steps:
         state = with_checkpoints(state, held=self.state, now=self._now)
         to = Counter(epoch, 1)
         self._append(StepKind.RESET, to, state, put=state, remove=())
-        self.row = replace(self.row, epoch=epoch, base=to)
 
     def change(self, state: State) -> None:
         """Go to another state by a delta."""
@@ -359,7 +366,14 @@ class Steps:
         )
         self.state = state
         self.states.append(state)
-        self.row = replace(self.row, end=to, end_state=listing)
+        resets = kind is StepKind.RESET
+        self.row = replace(
+            self.row,
+            end=to,
+            end_state=listing,
+            epoch=to.epoch if resets else self.row.epoch,
+            base=to if resets else self.row.base,
+        )
 
     def _brought(self, kind: StepKind, put: State) -> tuple[bytes, ...]:
         """Give the data that a step must bring: of a delta what the state before it has not, of a reset all."""

@@ -1,6 +1,6 @@
 """Rules of items about collecting: kinds, one container, whole tickets, whole licences, a last day."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rules import FIRM, World, held
 
-from licensing.collecting import parse_rules, written_rules
+from licensing.collecting import check_parts, parse_rules, written_rules
 from licensing.errors import (
     ContainerKindRefused,
     ContainerSerialInvalid,
@@ -22,9 +22,10 @@ from licensing.errors import (
     TicketExpired,
     TicketInseparable,
 )
-from licensing.options import written_options
+from licensing.options import REMEMBERED_LENGTH, licence_options, written_options
 from licensing.orders import OrderLine, OrderReceipt, OrderRequest
 from licensing.transfers.planning import Target
+from storage.records import License
 
 
 async def ordered(world: World, *lines: tuple[str, int], serial: str | None = None, **changes: Any) -> OrderReceipt:
@@ -220,3 +221,43 @@ def test_no_rule_breaks_the_reader(pairs: list[str]) -> None:
         parse_rules(pairs)
     except RuleInvalid as error:
         assert error.path  # noqa: PT017  any other error fails the test
+
+
+@pytest.mark.parametrize("padding", [0, REMEMBERED_LENGTH], ids=["remembered", "too-long"])
+def test_rules_that_are_read_again_say_the_same_and_nothing_of_others(padding: int) -> None:
+    def licence(rules: str) -> License:
+        return License(
+            license_id="l",
+            order_id="o",
+            line_number=1,
+            ticket_id="t",
+            item_number="A",
+            firm_code=FIRM,
+            product_code=1,
+            quantity=2,
+            generation=1,
+            options="{}",
+            extends_license_id=None,
+            withdrawn=False,
+            version=1,
+            created_at=datetime(2027, 1, 1, tzinfo=UTC),
+            rules=rules + " " * padding,
+        )
+
+    for _ in range(2):
+        with pytest.raises(SplitRefused):
+            check_parts(licence('{"split": false}'), 1, there=0, path="license[1]")
+        check_parts(licence("{}"), 1, there=0, path="license[1]")
+
+
+def test_options_are_remembered_but_for_those_of_one_licence() -> None:
+    plain = '{"feature_map": 4711}'
+    assert licence_options(plain) is licence_options(plain)
+    assert licence_options(plain).feature_map == 4711
+    for text in (
+        '{"customer_information": "Jane Roe"}',
+        '{"protected_data": "c2VhbGVk"}',
+        plain + " " * REMEMBERED_LENGTH,
+    ):
+        assert licence_options(text) == licence_options(text)
+        assert licence_options(text) is not licence_options(text)
