@@ -24,12 +24,12 @@ from soap.messages.header import FrontClient
 from soap.mtom import Attaching, StreamedPackage, accepts, expand, open_package, write_package
 from soap.multipart import Part
 from soap.names import WSU, XML_DECLARATION, Version
-from soap.normalise import Taken, could_mean_absent, needless, normalise
+from soap.normalise import Taken, clear_not_nil, could_mean_absent, needless, normalise
 from soap.schema import ComplexType
 from soap.segments import SegmentWriter
 from soap.shapes import Cut, Shapes, cut
 from soap.streaming import Segments, Streamed
-from soap.validate import Validator
+from soap.validate import LARGE, Validator
 from xmlgate import Limits, XmlRefused, first_below, parse
 
 _BODIES = frozenset(f"{{{version}}}Body" for version in Version)
@@ -292,8 +292,10 @@ class Engine:
         if payload is None:
             return received.known
         taken: list[Taken] = []
-        as_it_came = self._validator.valid_of(payload, operation.request, size=received.size)
-        if not as_it_came and not (
+        # Each validation of a large message is dear, and this may spare one.
+        cleared = received.size > LARGE and clear_not_nil(payload, wrong=False)
+        valid = self._validator.valid_of(payload, operation.request, size=received.size)
+        if not valid and not (
             could_mean_absent(self._validator.wrong(payload, operation.request), payload)
             and normalise(payload, operation.request, taken=taken)
             and self._validator.valid_of(payload, operation.request, size=received.size)
@@ -306,7 +308,7 @@ class Engine:
         except SoapError as refused:
             refused.version = received.version
             raise
-        if as_it_came and self.shapes is not None and received.parts is not None:
+        if valid and not cleared and self.shapes is not None and received.parts is not None:
             self.shapes.remember(received.parts, operation, payload, message)
         return message
 

@@ -23,7 +23,10 @@ from soap.names import XSI, Version
 from soap.schema import ComplexType, Field
 
 _NIL = f"{{{XSI}}}nil"
-_EMPTY_OR_NIL = f"descendant::*[not(*) and not(normalize-space()) or @{_NIL}]"
+_EMPTY = "descendant::*[not(*) and not(normalize-space())]"
+_SAYS_NOT = "normalize-space() = '0' or normalize-space() = 'false'"
+_ANY_NOT_NIL = f"boolean(descendant::*/@{_NIL}[{_SAYS_NOT}])"
+_FIRST_OTHER_NIL = f"descendant-or-self::*[@{_NIL}[not({_SAYS_NOT})]][1]"
 _XSI_PREFIX = f"{{{XSI}}}"
 _STYLES = tuple(f"{{{version}}}encodingStyle" for version in Version)
 
@@ -77,13 +80,31 @@ def normalise(payload: etree._Element, type_: ComplexType, *, taken: list[Taken]
     for name in _STYLES:
         # What the envelope's reader lets pass says "literal".
         changed = payload.attrib.pop(name, None) is not None or changed
-    return _Walk(_around_empty(payload), taken).children(payload, type_) or changed
+    changed = _Walk(_around_empty(payload), taken).children(payload, type_) or changed
+    return clear_not_nil(payload, wrong=True) or changed
+
+
+def clear_not_nil(payload: etree._Element, *, wrong: bool) -> bool:
+    """Remove each `xsi:nil="false"` below a Body element; whether there was one.
+
+    All that say nil go at once, since one by one would take longer than all else. `wrong`: what says another thing is
+    so, and the first of those comes back to be told; else nothing goes where there is one.
+    """
+    if not etree.ETXPath(_ANY_NOT_NIL)(payload):
+        return False
+    others = [(element, element.attrib[_NIL]) for element in etree.ETXPath(_FIRST_OTHER_NIL)(payload)]
+    if others and not wrong:
+        return False
+    etree.strip_attributes(payload, _NIL)
+    for element, value in others:
+        element.set(_NIL, value)
+    return True
 
 
 def _around_empty(payload: etree._Element) -> set[etree._Element]:
-    """Give the elements that have nothing inside, or say nil, and all that they are in: nothing else can change."""
+    """Give the elements that have nothing inside and all that they are in: nothing else can mean absent."""
     around = {payload}
-    for element in etree.ETXPath(_EMPTY_OR_NIL)(payload):
+    for element in payload.xpath(_EMPTY):
         holder: etree._Element | None = element
         while holder is not None and holder not in around:
             around.add(holder)
@@ -106,11 +127,13 @@ class _Walk:
             fields = self._fields[type_.name] = {field.tag: field for field in type_.fields}
         changed = False
         gone: set[str] = set()
+        stayed = 0
         for child in element.iterchildren():
             field = fields.get(str(child.tag))
             if field is None:
                 # It stays, and the message is not valid: what is told is the first that is wrong, here or before.
                 return changed
+            stayed += 1
             if child not in self._around:
                 continue
             if len(child) and isinstance(field.type, ComplexType):
@@ -120,11 +143,9 @@ class _Walk:
                     # No client has a reason to say twice that something is absent. It stays, as above.
                     return changed
                 gone.add(field.tag)
-                self._taken.append(Taken(element, element.index(child), child))
+                stayed -= 1
+                self._taken.append(Taken(element, stayed, child))
                 element.remove(child)
-                changed = True
-            elif _says_not_nil(child):
-                del child.attrib[_NIL]
                 changed = True
         return changed
 
@@ -132,7 +153,7 @@ class _Walk:
 def _means_absent(child: etree._Element, field: Field) -> bool:
     if field.many or not _is_empty(child):
         return False
-    if _is_nil(child):
+    if child.keys() and _is_nil(child):
         return True
     if isinstance(field.type, ComplexType):
         return all(_is_one_text(inner) for inner in field.type.fields if not inner.optional)
@@ -153,15 +174,14 @@ def _says_not_nil(element: etree._Element) -> bool:
 
 def _is_empty(element: etree._Element) -> bool:
     """Whether there is no content but white space, and no attribute but those of xsi (type, nil)."""
-    return (
-        len(element) == 0
-        and _is_blank(element.text)
-        and all(str(name).startswith(_XSI_PREFIX) for name in element.attrib)
-    )
+    if len(element) or not _is_blank(element.text):
+        return False
+    names = element.keys()
+    return not names or all(str(name).startswith(_XSI_PREFIX) for name in names)
 
 
 def _is_blank(text: str | None) -> bool:
-    return not (text or "").strip(" \t\r\n")
+    return text is None or not text.strip(" \t\r\n")
 
 
 def needless(type_: ComplexType) -> list[str]:

@@ -19,13 +19,13 @@ class LimitSettings(Group):
 
     max_body_bytes: int = Field(default=256 * 1024, ge=1024, description="Greatest body of a request, in bytes.")
     max_orders_body_bytes: int = Field(
-        default=2 * 1024 * 1024,
+        default=640 * 1024,
         ge=1024,
         description="Greatest body of CreateOrders, in bytes. One that is larger than max_body_bytes is read only from "
         "whom its HTTP head identifies: an API key, a client certificate or, where that is enough, the address.",
     )
     max_orders_elements: int = Field(
-        default=50_000, ge=100, description="Most elements in a message of CreateOrders, and most attributes."
+        default=20_000, ge=100, description="Most elements in a message of CreateOrders, and most attributes."
     )
     max_depth: int = Field(default=32, ge=8, le=255, description="Greatest depth of elements.")
     max_elements: int = Field(default=20_000, ge=100, description="Most elements in a message, and most attributes.")

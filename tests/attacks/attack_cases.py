@@ -56,13 +56,13 @@ class Message:
             return self.content_type
         return self.version.media_type + ("" if self.charset is None else f"; charset={self.charset}")
 
-    def wire(self, api_key: str) -> bytes:
-        """Write it as the only request of a connection, identified where the service needs it."""
+    def wire(self, key: str) -> bytes:
+        """Write it as the only request of a connection, identified by a key where the service needs it."""
         head = {"Host": "attacked.test", "Content-Type": self.kind, "Content-Length": str(len(self.body))}
         if self.soap_action is not None:
             head["SOAPAction"] = self.soap_action
-        if self.service == "sales" and self.identified:
-            head["Authorization"] = f"Bearer {api_key}"
+        if self.service in {"sales", "admin"} and self.identified:
+            head["Authorization"] = f"Bearer {key}"
         head |= {"Connection": "close", **self.fields}
         lines = [f"POST /v1/{self.service} HTTP/1.1", *(f"{name}: {value}" for name, value in head.items())]
         return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + self.body
@@ -84,6 +84,7 @@ class Attack:
     code: str = ""
     holds_open: bool = False
     bulk: bool = False
+    admin: bool = False
 
 
 Text = str | Callable[[], str]

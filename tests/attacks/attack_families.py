@@ -13,6 +13,7 @@ import attacks_encodings
 import attacks_entities
 import attacks_floods
 import attacks_inclusion
+import attacks_largest
 import attacks_multipart
 import attacks_names
 import attacks_slow
@@ -34,6 +35,7 @@ FAMILIES: Mapping[str, Callable[[], Iterator[Attack]]] = {
     "entities": attacks_entities.attacks,
     "floods": attacks_floods.attacks,
     "inclusion": attacks_inclusion.attacks,
+    "largest": attacks_largest.attacks,
     "multipart": attacks_multipart.attacks,
     "names": attacks_names.attacks,
     "slow sockets": attacks_slow.attacks,

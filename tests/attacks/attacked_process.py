@@ -1,8 +1,9 @@
 """A server that is attacked: `python attacked_process.py FOLDER LOG`. It ends with its input.
 
-It prints its port and an API key. To `begin` it takes its garbage out and notes what it has used; to `end` it prints
-what it has used since: milliseconds of processor time, of all threads, and bytes of resident memory at the peak above
-the beginning, whoever asked for them: Python, libxml2 or a library below. Both are the system's own figures.
+It prints its ports, a shop's key and an administrator's. To `begin` it takes its garbage out and notes what it used; to
+`end` it prints what it has used since: milliseconds of processor time, of all threads, and bytes of resident memory at
+the peak above the beginning, whoever asked for them: Python, libxml2 or a library below. Both are the system's own
+figures.
 """
 
 import asyncio
@@ -69,11 +70,16 @@ async def obey(up: Serving) -> None:
         print(json.dumps(said), flush=True)
 
 
+def _port(url: str | None) -> int:
+    return int(str(url).rpartition(":")[2])
+
+
 async def main(folder: Path, log: Path) -> None:
     settings = load_settings(
         folder / CONFIG,
         port=0,
         admin_port=0,
+        admin_soap_port=0,
         guess_limit=1_000_000,
         header_seconds=SLOW_SECONDS,
         body_seconds=SLOW_SECONDS,
@@ -83,7 +89,9 @@ async def main(folder: Path, log: Path) -> None:
             async with opened_core(settings) as core:
                 await core.catalogue.add_item(item_number="EDITOR", firm_code=6000010, product_code=100)
                 _, api_key = await core.catalogue.add_shop("attacked")
-            print(json.dumps({"port": int(up.local_url.rpartition(":")[2]), "api_key": api_key}), flush=True)
+                admin_key = await core.catalogue.add_administrator("attacked")
+            ports = {"port": _port(up.local_url), "admin_port": _port(up.admin_soap_url)}
+            print(json.dumps({**ports, "api_key": api_key, "admin_key": admin_key}), flush=True)
             await obey(up)
 
 

@@ -58,6 +58,8 @@ class Attacked:
         self.port: int = said["port"]
         self.pid = process.pid
         self.api_key: str = said["api_key"]
+        self.admin_port: int = said["admin_port"]
+        self.admin_key: str = said["admin_key"]
 
     def _read(self) -> dict[str, Any]:
         assert self._process.stdout is not None
@@ -79,14 +81,14 @@ class Attacked:
         body = made.body
         for name, value in self._names.items():
             body = body.replace(name, value)
-        return replace(made, body=body).wire(self.api_key)
+        return replace(made, body=body).wire(self.admin_key if attack.admin else self.api_key)
 
-    def open(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
+    def open(self, *, admin: bool = False) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.admin_port if admin else self.port), timeout=PATIENCE)
 
-    def send(self, data: bytes, *, holds_open: bool = False) -> Seen:
+    def send(self, data: bytes, *, holds_open: bool = False, admin: bool = False) -> Seen:
         """Send bytes on a connection of their own and read it to its end."""
-        with self.open() as connection:
+        with self.open(admin=admin) as connection:
             try:
                 connection.sendall(data)
                 if not holds_open:
@@ -98,7 +100,7 @@ class Attacked:
     def measured(self, attack: Attack, data: bytes) -> tuple[Seen, Cost]:
         """Attack, and count what it costs."""
         self.tell("begin")
-        seen = self.send(data, holds_open=attack.holds_open)
+        seen = self.send(data, holds_open=attack.holds_open, admin=attack.admin)
         return seen, Cost(**self.tell("end"))
 
     def events(self) -> list[dict[str, Any]]:

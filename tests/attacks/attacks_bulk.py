@@ -7,11 +7,14 @@ from functools import partial
 from attack_cases import CANARY, Attack, Text, both, text_of
 
 LINE = "<s:orderLine><s:itemNumber>EDITOR</s:itemNumber><s:quantity>1</s:quantity></s:orderLine>"
-MOST = 2 * 1024 * 1024
+MOST = 640 * 1024
+USUAL = 256 * 1024
 
 
 def _orders(inner: Text) -> str:
-    return f"<s:CreateOrders>{text_of(inner)}</s:CreateOrders>"
+    """Write CreateOrders, with spaces where it would be no larger than what others may be."""
+    made = text_of(inner)
+    return f"<s:CreateOrders>{made}</s:CreateOrders>{' ' * (USUAL - len(made))}"
 
 
 def _order(number: int, inner: str) -> str:
@@ -36,18 +39,18 @@ def attacks() -> Iterator[Attack]:
     yield from _case(
         "as many elements as may be, the last one wrong",
         "SchemaViolation",
-        partial(_many, 999, LINE * 16, "<s:order/>"),
+        partial(_many, 999, LINE * 5, "<s:order/>"),
     )
     absent = _order(0, f"<s:orderNumber/>{LINE}")
     yield from _case(
         "something absent first, as many elements as may be, and the last one wrong",
         "SchemaViolation",
-        lambda: absent + _many(998, LINE * 15, "<s:order/>"),
+        lambda: absent + _many(998, LINE * 5, "<s:order/>"),
     )
-    yield from _case("more elements than may be", "TooComplex", lambda: "<s:order/>" * 50_000)
-    yield from _case("elements that are none of the contract's", "SchemaViolation", lambda: "<s:other/>" * 49_900)
+    yield from _case("more elements than may be", "TooComplex", lambda: "<s:order/>" * 20_000)
+    yield from _case("elements that are none of the contract's", "SchemaViolation", lambda: "<s:other/>" * 19_900)
     yield from _case(
-        "elements that are optional and empty", "SchemaViolation", lambda: _order(1, "<s:customer/>" * 49_900)
+        "elements that are optional and empty", "SchemaViolation", lambda: _order(1, "<s:customer/>" * 19_900)
     )
     yield from _case(
         "one long value", "SchemaViolation", lambda: _order(1, f"<s:orderNumber>{'v' * full}</s:orderNumber>")
@@ -60,7 +63,7 @@ def attacks() -> Iterator[Attack]:
         "a number without end", "SchemaViolation", lambda: _order(1, LINE.replace(">1<", f">{'9' * full}<"))
     )
     yield from _case(
-        "attributes", "TooComplex", lambda: ("<s:order " + " ".join(f'a{n}=""' for n in range(60)) + "/>") * 4_500
+        "attributes", "TooComplex", lambda: ("<s:order " + " ".join(f'a{n}=""' for n in range(60)) + "/>") * 1_100
     )
     yield from _case("a document beyond the limit", "TooLarge", lambda: "v" * (MOST + 1))
     yield from _case(f"a doctype behind {CANARY}", "Malformed", lambda: "v" * full + "<!DOCTYPE a>")

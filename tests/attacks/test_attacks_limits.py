@@ -137,6 +137,19 @@ def test_no_other_limit_is_near(limit: str) -> None:
     assert code(engine("sales", **others), make(most + 1)) == ""
 
 
+def test_a_thousand_orders_with_customer_and_four_lines_are_read_and_the_limits_are_those_of_the_defaults() -> None:
+    reader = engine("sales")
+    customer = "<s:customer><s:name>Ada Lovelace</s:name><s:email>ada@example.com</s:email></s:customer>"
+    each = f"<s:order><s:transactionId>t</s:transactionId>{customer}{LINE * 4}</s:order>"
+    assert code(reader, envelope(f"<s:CreateOrders>{each * 1_000}</s:CreateOrders>")) == ""
+    most = Settings().max_orders_elements
+    # More than a thousand, but no more elements than may be.
+    assert code(reader, padded(orders(most), Settings().max_body_bytes + 1)) == "SchemaViolation"
+    assert code(reader, padded(orders(most + 1), Settings().max_body_bytes + 1)) == "TooComplex"
+    assert code(reader, padded(orders(100), Settings().max_orders_body_bytes)) == ""
+    assert code(reader, padded(orders(100), Settings().max_orders_body_bytes + 1)) == "TooLarge"
+
+
 def addressed(blocks: str) -> str:
     action = f"<w:Action>{SALES}/CreateOrder</w:Action>"
     return envelope(order(), header=action + blocks)

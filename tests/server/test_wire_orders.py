@@ -1,4 +1,4 @@
-"""CreateOrders over TCP: up to a thousand, 2 MiB, results in order; other operations keep the small limits."""
+"""CreateOrders over TCP: up to a thousand, 640 KiB, results in order; other operations keep the small limits."""
 
 import asyncio
 import time
