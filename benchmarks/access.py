@@ -9,7 +9,7 @@ Both are asked for the same addresses in the same order, as text, in one process
   (`ratio_growth_stranger`, `ratio_growth_stranger_pytricia`).
 
 Each is timed at 10 networks too (`..._10_us`), where no network is a stranger for long. Python's collector of garbage
-waits meanwhile, for both sides.
+waits meanwhile, for both sides. `fresh_six_us` and `stranger_six_us` are the same of IPv6, at networks of 48 bits.
 
 `http_..._us` is what a whole call over TCP costs the server's process without and with each way of identifying, and
 `ratio_http_...` that against the call without (`benchmarks.identified`); `call_..._us` is the same for the engine
@@ -23,7 +23,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Network, IPv6Network
 from types import ModuleType
 from typing import TypeVar
 
@@ -61,6 +61,9 @@ def run(options: Options) -> Record:
     # Ten networks of 256 addresses have too few that were never seen.
     wide = networks_of(FEW, length=16)
     used = networks_of(CLIENTS, among=rules[MANY])
+    six = {count: networks_of_six(count) for count in (FEW, MANY)}
+    used_six = networks_of(CLIENTS, among=six[MANY])
+    trees_six = {count: _tree(pytricia, six[count], bits=128) for count in six}
     snapshots = {count: compile_rules(rules[count], version=1, compiled_at=_NOW) for count in rules}
     trees = {count: _tree(pytricia, rules[count]) for count in rules}
     proxies = TrustedProxies.read(["10.0.0.0/8"])
@@ -83,14 +86,17 @@ def run(options: Options) -> Record:
         took["compile_s"] = time.process_time() - started
         few = compile_rules(wide, version=1, compiled_at=_NOW)
         seed = SEED + number
-        for name, compiled, tree, strangers in (
-            ("fresh_10_us", few, _tree(pytricia, wide), addresses_of(wide, FRESH, seed=seed)),
+        few_six, many_six = (compile_rules(six[count], version=1, compiled_at=_NOW) for count in (FEW, MANY))
+        for name, compiled, tree, asked in (
+            ("fresh_10_us", few, _tree(pytricia, wide), wide),
             # The strangers come first: none of their networks has been asked for.
-            ("stranger_us", fresh, trees[MANY], addresses_of(rules[MANY], FRESH, seed=seed)),
-            ("fresh_us", fresh, trees[MANY], addresses_of(used, FRESH, seed=seed)),
+            ("stranger_us", fresh, trees[MANY], rules[MANY]),
+            ("fresh_us", fresh, trees[MANY], used),
+            ("fresh_six_10_us", few_six, trees_six[FEW], six[FEW]),
+            ("stranger_six_us", many_six, trees_six[MANY], six[MANY]),
+            ("fresh_six_us", many_six, trees_six[MANY], used_six),
         ):
-            took[f"pytricia_{name}"] = _once(_look_up_all, tree, strangers) / len(strangers) * 1e6
-            took[name] = _once(decide_all, compiled, strangers) / len(strangers) * 1e6
+            took.update(_new(name, compiled, tree, addresses_of(asked, FRESH, seed=seed)))
         took.update(proof_costs(seconds=0.05 * options.seconds))
         took.update(identified[number - 1])
         runs.append(took)
@@ -120,6 +126,24 @@ def networks_of(count: int, *, length: int = 24, among: RuleSet | None = None) -
     )
 
 
+def networks_of_six(count: int) -> RuleSet:
+    """Give so many allows of different networks of IPv6 with 48 bits, of all that are given out (2000::/3)."""
+    dice = random.Random(SEED)
+    source = FileSource(file="benchmark", line=1)
+    return RuleSet(
+        rules=tuple(
+            Rule(
+                id=str(number),
+                scope=Scope(),
+                effect=Effect.ALLOW,
+                network=IPv6Network((1 << 125 | number << 80, 48)),
+                source=source,
+            )
+            for number in dice.sample(range(1 << 45), count)
+        )
+    )
+
+
 def addresses_of(rules: RuleSet, count: int, *, seed: int = SEED) -> list[str]:
     """Give different addresses of the networks of rules, evenly: one of each network while there are enough."""
     dice = random.Random(seed)
@@ -127,9 +151,9 @@ def addresses_of(rules: RuleSet, count: int, *, seed: int = SEED) -> list[str]:
     each = -(-count // len(networks))
     chosen = dice.sample(networks, min(count, len(networks)))
     addresses = [
-        str(IPv4Address(int(network.network_address) + number))
+        str(network[number])
         for network in chosen
-        for number in dice.sample(range(network.num_addresses), each)
+        for number in dice.sample(range(min(network.num_addresses, 1 << 32)), each)
     ]
     dice.shuffle(addresses)
     return addresses[:count]
@@ -154,8 +178,8 @@ def _pytricia() -> ModuleType:
         ) from None
 
 
-def _tree(pytricia: ModuleType, rules: RuleSet) -> Callable[[str], object]:
-    tree = pytricia.PyTricia(32)
+def _tree(pytricia: ModuleType, rules: RuleSet, *, bits: int = 32) -> Callable[[str], object]:
+    tree = pytricia.PyTricia(bits)
     for rule in rules.rules:
         tree[str(rule.network)] = rule
     look_up: Callable[[str], object] = tree.get
@@ -170,6 +194,14 @@ def _seconds(work: Callable[[], object], *, seconds: float) -> float:
         work()
         times += 1
     return passed / times
+
+
+def _new(name: str, compiled: Snapshot, tree: Callable[[str], object], addresses: Sequence[str]) -> dict[str, float]:
+    """Time both sides for addresses that neither was asked for before: microseconds for each, by name."""
+    return {
+        f"pytricia_{name}": _once(_look_up_all, tree, addresses) / len(addresses) * 1e6,
+        name: _once(decide_all, compiled, addresses) / len(addresses) * 1e6,
+    }
 
 
 def _once(work: Callable[[Asked, Sequence[str]], object], asked: Asked, addresses: Sequence[str]) -> float:
@@ -202,6 +234,10 @@ def _record(runs: list[dict[str, str | float]]) -> Record:
     figures["ratio_growth_fresh"] = figure_of(ratio("fresh_us", "fresh_10_us"))
     figures["ratio_growth_stranger"] = figure_of(ratio("stranger_us", "fresh_10_us"))
     figures["ratio_growth_stranger_pytricia"] = figure_of(ratio("pytricia_stranger_us", "pytricia_fresh_10_us"))
+    figures["ratio_growth_fresh_six"] = figure_of(ratio("fresh_six_us", "fresh_six_10_us"))
+    figures["ratio_growth_stranger_six"] = figure_of(ratio("stranger_six_us", "fresh_six_10_us"))
+    for name in ("fresh_six", "fresh_six_10", "stranger_six"):
+        figures[f"ratio_pytricia_{name}"] = figure_of(ratio(f"{name}_us", f"pytricia_{name}_us"))
     for kind in ("digest", "signed", "rsa"):
         figures[f"ratio_call_{kind}"] = figure_of(ratio(f"call_{kind}_us", "call_bare_us"))
     for kind in KINDS[1:]:

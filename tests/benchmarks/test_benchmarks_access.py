@@ -26,6 +26,18 @@ def test_every_address_is_in_a_network_and_is_let_in(count: int) -> None:
     assert access.decide_all(snapshot, addresses) == count
 
 
+def test_both_sides_let_in_different_addresses_of_different_networks_of_ipv6() -> None:
+    pytricia = pytest.importorskip("pytricia")
+    rules = access.networks_of_six(500)
+    assert len({rule.network for rule in rules.rules}) == 500
+    assert rules == access.networks_of_six(500)
+    addresses = access.addresses_of(rules, 1000)
+    assert len(set(addresses)) == 1000
+    snapshot = compile_rules(rules, version=1, compiled_at=access._NOW)
+    assert access.decide_all(snapshot, addresses) == 1000
+    assert access._look_up_all(access._tree(pytricia, rules, bits=128), addresses) == 1000
+
+
 def test_every_figure_comes_out(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("pytricia")
     monkeypatch.setattr(access, "MANY", 5000)
