@@ -3,13 +3,14 @@
 `corpus/NAME/` holds inputs that are kept for a target. The first byte chooses between the ways an input may come.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
 from lxml import etree
 
-from containers import ContainerError, read_context, read_poll, read_signed_step, read_update
+from containers import ContainerError, contexts, read_context, read_poll, read_signed_step, read_update, states
 from server.http.head import HeadLimits, HeadReader
 from server.http.refusals import BodyTooLarge, HttpRefused
 from server.http.requests import RequestReader
@@ -157,12 +158,77 @@ def fuzz_contexts(data: bytes) -> None:
         _hold(bool(error.code))
 
 
+@cache
+def _twins() -> tuple[Engine, Engine]:
+    """Sales twice: one goes the whole way with every message, one remembers the shapes of all that are kept."""
+    contract, limits = load_contract("v1/sales.wsdl"), Limits(max_bytes=16_384)
+    plain = Engine(contract, sales, limits=limits, validate_answers=False)
+    quick = Engine(contract, sales, limits=limits, validate_answers=False, shapes=256)
+    for data in kept("shapes"):
+        for _ in range(3):
+            _ending(quick, data[1:], list(Version)[data[0] & 1])
+    assert quick.shapes is not None
+    assert len(quick.shapes) >= 5
+    return plain, quick
+
+
+def _ending(engine: Engine, data: bytes, version: Version) -> tuple[object, ...]:
+    """Give the message, or all that is told of its refusal."""
+    try:
+        received = engine.open(data, content_type=version.content_type, soap_action=None)
+        return received.operation.name, received.version, received.size, engine.decode(received)
+    except SoapError as error:
+        return error.code, error.message, error.path, error.line, error.version, error.not_understood
+
+
+def fuzz_shapes(data: bytes) -> None:
+    """A message that may be read by its shape ends as it ends without, before that is remembered and after."""
+    chosen, data = (data[0], data[1:]) if data else (0, b"")
+    version = list(Version)[chosen & 1]
+    plain, quick = _twins()
+    expected = _ending(plain, data, version)
+    for _ in range(3):
+        assert _ending(quick, data, version) == expected
+
+
+def fuzz_scanning(data: bytes) -> None:
+    """What is found in a context or a listing without a parser is what the parser finds; else nothing is found."""
+    chosen, data = (data[0], data[1:]) if data else (0, b"")
+    if chosen & 1:
+        state = states._scanned(data)
+        with _unscanned():
+            assert state is None or states.parsed(data) == state
+        return
+    found = contexts._scanned(data)
+    assert found is None or contexts._parsed(data, limits=contexts.CONTEXT_LIMITS) == found
+    assert _context_told(data, contexts.CONTEXT_LIMITS) == _context_told(data, Limits())
+
+
+@contextmanager
+def _unscanned() -> Iterator[None]:
+    """Have listings read by the parser alone: none is so short."""
+    most, states.MOST_SCANNED = states.MOST_SCANNED, -1
+    try:
+        yield
+    finally:
+        states.MOST_SCANNED = most
+
+
+def _context_told(data: bytes, limits: Limits) -> object:
+    try:
+        return read_context(data, limits=limits)
+    except ContainerError as error:
+        return error.code, str(error), error.line
+
+
 TARGETS: Mapping[str, Callable[[bytes], None]] = {
     "gate": fuzz_gate,
     "envelope": fuzz_envelope,
     "mtom": fuzz_mtom,
     "http": fuzz_http,
     "contexts": fuzz_contexts,
+    "shapes": fuzz_shapes,
+    "scanning": fuzz_scanning,
 }
 
 _TEXTS = (

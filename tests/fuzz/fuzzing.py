@@ -91,7 +91,7 @@ def _by_coverage(target: str, *, seconds: float, seed: int, found: Path) -> None
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("target", choices=("gate", "envelope", "mtom", "http", "contexts"))
+    parser.add_argument("target", choices=("gate", "envelope", "mtom", "http", "contexts", "shapes", "scanning"))
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--found", type=Path, default=Path("/tmp/opendepot-fuzz"))
