@@ -105,7 +105,7 @@ class LoopHistogram(Collector):
         self._documentation = documentation
         self._labels = tuple(labels)
         self._bounds = tuple(bounds)
-        self._named = tuple(floatToGoString(bound) for bound in (*bounds, float("inf")))
+        self._named = tuple(floatToGoString(bound) for bound in (*bounds, float("inf")))  # type: ignore[no-untyped-call]  # the library has no types there
         self._clock = clock
         self._series: dict[tuple[str, ...], Spread] = {}
         registry.register(self)
