@@ -3,7 +3,7 @@
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 
@@ -51,20 +51,22 @@ async def soap_listener(
     )
     acceptor = Acceptor(entrance, keeper)
     application.metrics.connections.set_function(lambda: keeper.open_connections)
-    try:
-        async with application.filters.kept():
+    # Kept until the drain is over: what is answered in it is judged by rules that are fresh, and counts for them.
+    async with AsyncExitStack() as kept:
+        try:
+            await kept.enter_async_context(application.filters.kept())
             yield SoapListener(keeper=keeper, begin=acceptor.start)
-    finally:
-        application.stop_waiting()
-        was_last = last()
-        await acceptor.stop(last=was_last)
-        cut = await keeper.drain(seconds=settings.drain_seconds)
-        if not was_last and last():
-            # The others have been told to end, too, while this one drained: what waits is for this one.
-            await acceptor.stop(last=True)
-            cut += await keeper.drain(seconds=settings.drain_seconds)
-        if cut:
-            application.events.warning("drain_cut", connections=cut, after_seconds=settings.drain_seconds)
+        finally:
+            application.stop_waiting()
+            was_last = last()
+            await acceptor.stop(last=was_last)
+            cut = await keeper.drain(seconds=settings.drain_seconds)
+            if not was_last and last():
+                # The others have been told to end, too, while this one drained: what waits is for this one.
+                await acceptor.stop(last=True)
+                cut += await keeper.drain(seconds=settings.drain_seconds)
+            if cut:
+                application.events.warning("drain_cut", connections=cut, after_seconds=settings.drain_seconds)
 
 
 @asynccontextmanager

@@ -22,6 +22,7 @@ from observe import EventLog, Metrics
 from server.errors import FiltersStale, SettingsError
 from server.filters.denials import DenialEvents
 from server.filters.documents import DocumentReader
+from server.filters.hits import HitStore
 from server.filters.sources import Stamp, load_files, merged, stamp_of
 from server.security.certificates import CertificateStore, store_of
 from storage import Storage
@@ -32,7 +33,7 @@ from storage.records import Shop
 POLL_SECONDS = 0.25
 STALE_SECONDS = 5.0
 HITS_EVERY = 240
-"""Every so many polls the hits of rules are written as an event."""
+"""Every so many polls the hits of rules are written as an event, and added to those in the database."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,6 +76,7 @@ class FilterKeeper:
         self._of_files: tuple[RuleSet, ...] = ()
         self._documents = DocumentReader()
         self._hits = HitCounts()
+        self._stored_hits = HitStore(storage, events=events)
         self.denials = DenialEvents(events, monotonic=monotonic)
         self._wake = asyncio.Event()
         self.on_certificates: Callable[[CertificateStore], None] = lambda _: None
@@ -124,6 +126,7 @@ class FilterKeeper:
             polling.cancel()
             await asyncio.gather(polling, return_exceptions=True)
             self._tell_hits()
+            await self._stored_hits.finish()
             self.denials.settle(ending=True)
 
     async def look(self) -> None:
@@ -200,6 +203,8 @@ class FilterKeeper:
             polls += 1
             if polls % HITS_EVERY == 0:
                 self._tell_hits()
+                # Not waited for: a database that is slow to write must not make the rules look old.
+                self._stored_hits.begin()
 
     def _tell_stale(self, reason: str) -> None:
         if not self._told_stale and self._monotonic() - self._seen_at > STALE_SECONDS:
@@ -210,3 +215,4 @@ class FilterKeeper:
         hits = self._hits.take()
         if hits:
             self._events.info("filter_hits", rules={name: found.count for name, found in hits.items()})
+            self._stored_hits.add(hits)

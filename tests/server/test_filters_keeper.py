@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
-from ipfilters import Defaults, Endpoint, RuleSet, TrustedProxies, read_rules
+from ipfilters import Defaults, Endpoint, Hits, RuleSet, TrustedProxies, read_rules
 from licensing.catalogue import Catalogue
 from licensing.credentials import Credentials
 from licensing.vault import Vault
 from observe import EventLog, LogFormat, Metrics
 from server.errors import AddressDenied, FiltersStale, SettingsError
 from server.filters.editing import EditRefused, FilterEditor
+from server.filters.hits import HitStore
 from server.filters.keeper import STALE_SECONDS, FilterKeeper
 from server.filters.sources import merged
 from server.security.callers import Calling
@@ -24,7 +25,8 @@ from server.security.gates import Gates
 from server.security.wssecurity.freshness import Window
 from server.security.wssecurity.messages import WsSecurity
 from storage import open_storage
-from storage.errors import StorageError
+from storage.commands import AddHits, LoadHits
+from storage.errors import StorageError, StorageUnavailable
 
 NOW = datetime(2027, 1, 2, tzinfo=UTC)
 DENY = read_rules('format = 1\n[[global]]\ndeny = "192.0.2.0/24"\n', file="test")
@@ -152,3 +154,33 @@ def test_rule_sets_add_up_and_a_default_counts_where_it_is_unusual() -> None:
     assert found.defaults == Defaults(depot=False)
     assert merged(()) == RuleSet()
     assert merged((closed, closed)).defaults == Defaults(depot=False)
+
+
+async def test_hits_are_in_the_database_once_the_keeping_ends(bench: Bench) -> None:
+    await bench.put(DENY)
+    async with bench.keeper.kept():
+        for _ in range(3):
+            with pytest.raises(AddressDenied):
+                bench.gates.admit_address(bench.calling(Endpoint.DEPOT, "192.0.2.1"))
+        assert await bench.storage.query(LoadHits()) == {}
+    (rule,) = DENY.rules
+    found = await bench.storage.query(LoadHits())
+    assert {name: (hits.hits, hits.last_at) for name, hits in found.items()} == {rule.id: (3, NOW)}
+
+
+async def test_hits_that_could_not_be_stored_are_kept_and_that_is_told_once(bench: Bench) -> None:
+    log = EventLog(bench.log, format=LogFormat.JSON, clock=lambda: NOW)
+
+    class Away:
+        async def execute(self, _: AddHits) -> int:
+            raise StorageUnavailable("away")
+
+    hits = HitStore(Away(), events=log)  # type: ignore[arg-type]
+    for _ in range(3):
+        hits.add({"a": Hits(count=2, last_at=NOW)})
+        await hits.finish()
+    assert bench.events() == ["filter_hits_failed"]
+    hits._storage = bench.storage
+    await hits.finish()
+    await hits.finish()
+    assert {name: found.hits for name, found in (await bench.storage.query(LoadHits())).items()} == {"a": 6}
