@@ -4,7 +4,7 @@ import getpass
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -28,7 +28,7 @@ from server.filters.editing import Edit, EditRefused, FilterEditor
 from server.filters.sources import load_files, merged, rules_of
 from server.security.lockouts import PROOFS_OF, lockouts
 from server.settings import Settings, load_settings
-from storage.commands import FiltersView, LoadFilters
+from storage.commands import FiltersView, LoadFilters, LoadHits, RuleHits
 from storage.records import AccessPolicy, FilterDocument
 
 ShopOption = Annotated[str | None, typer.Option("--shop", help="Only for this shop.", show_default=False)]
@@ -56,6 +56,7 @@ class AtHand:
     view: FiltersView
     rules: RuleSet
     snapshot: Snapshot
+    hits: Mapping[str, RuleHits]
 
     def policy(self, shop: str | None) -> AccessPolicy | None:
         """Give the policy of a shop, None for no shop. Raises EditRefused for one that does not exist."""
@@ -79,6 +80,7 @@ async def at_hand(core: Core, settings: Settings) -> AtHand:
         view=view,
         rules=rules,
         snapshot=compile_rules(rules, version=version, compiled_at=utc_now()),
+        hits=await core.storage.query(LoadHits()),
     )
 
 

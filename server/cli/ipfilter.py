@@ -38,6 +38,7 @@ from server.cli.filtering import (
 from server.core import utc_now
 from server.filters.editing import EditRefused, FilterEditor
 from server.filters.sources import merged
+from storage.commands import RuleHits
 from storage.records import AccessPolicy
 
 app = typer.Typer(no_args_is_help=True, help="Who may connect: rules about client addresses.")
@@ -64,13 +65,21 @@ def list_(*, shop: ShopOption = None, config: ConfigOption = None, as_json: Json
     hand = with_rules(config)
     rules = [rule for rule in hand.snapshot.rule_set.rules if shop in {None, rule.scope.shop}]
     if as_json:
-        print_json([rule_values(rule) for rule in rules])
+        print_json([{**rule_values(rule), **_hit_values(hand.hits.get(rule.id))} for rule in rules])
         return
     for rule in rules:
         notes = ", ".join(note for note in (rule.mode.value, rule.owner, rule.comment) if note)
         until = "" if rule.expires_at is None else f", until {rule.expires_at.isoformat()}"
-        typer.echo(plain(f"{rule.id}\n    {rule.source}: {notes}{until}"))
+        typer.echo(plain(f"{rule.id}\n    {rule.source}: {notes}{until}{_hit_words(hand.hits.get(rule.id))}"))
     typer.echo(f"version {hand.snapshot.version}, {len(rules)} rules")
+
+
+def _hit_values(found: RuleHits | None) -> dict[str, object]:
+    return {"hits": found.hits if found else 0, "last_hit": found.last_at.isoformat() if found else None}
+
+
+def _hit_words(found: RuleHits | None) -> str:
+    return f", {found.hits} hits, the last at {found.last_at.isoformat(timespec='seconds')}" if found else ""
 
 
 @app.command()

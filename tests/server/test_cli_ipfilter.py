@@ -1,6 +1,8 @@
 """The verbs of `opendepot ipfilter`: edits with their history, questions, explanations, logs."""
 
+import asyncio
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,10 @@ from ipfilters import AddressRefused, RulesRefused
 from licensing.errors import NameTaken, ShopUnknown
 from server.cli.initialise import CONFIG
 from server.cli.main import app
+from server.core import opened_core
 from server.filters.editing import EditRefused
+from server.settings import load_settings
+from storage.commands import AddHits, RuleHits
 
 
 @pytest.fixture(scope="module")
@@ -197,3 +202,23 @@ def test_nothing_that_a_rule_says_is_obeyed_by_a_terminal(run, tmp_path: Path) -
     for result in printed:
         assert all(each.isprintable() or each == "\n" for each in result.output), result.output
     assert r"\x1b]0;owned" in printed[1].output
+
+
+def test_the_list_has_what_each_rule_decided(run, config: Path) -> None:
+    run("ipfilter", "add", "allow", "192.0.2.0/24", "--shop", "acme")
+    run("ipfilter", "add", "deny", "198.51.100.0/24")
+    at = datetime(2027, 1, 2, tzinfo=UTC)
+
+    async def add() -> None:
+        async with opened_core(load_settings(config)) as core:
+            counted = RuleHits(hits=7, first_at=at, last_at=at)
+            await core.storage.execute(AddHits(hits={"shop acme: allow 192.0.2.0/24": counted}))
+
+    asyncio.run(add())
+    listed = json.loads(run("ipfilter", "list", "--json").output)
+    found = {rule["id"]: (rule["hits"], rule["last_hit"]) for rule in listed}
+    assert found == {
+        "shop acme: allow 192.0.2.0/24": (7, at.isoformat()),
+        "global: deny 198.51.100.0/24": (0, None),
+    }
+    assert ", 7 hits, the last at 2027-01-02T00:00:00+00:00" in run("ipfilter", "list").output
