@@ -151,13 +151,20 @@ class _Walk:
 
 
 def _means_absent(child: etree._Element, field: Field) -> bool:
-    if field.many or not _is_empty(child):
+    if field.many or len(child):
         return False
-    if child.keys() and _is_nil(child):
-        return True
+    text = child.text
+    if not _is_blank(text):
+        return False
+    names = child.keys()
+    if names:
+        if not all([name.startswith(_XSI_PREFIX) for name in names]):
+            return False
+        if _NIL in names and _is_nil(child):
+            return True
     if isinstance(field.type, ComplexType):
         return all(_is_one_text(inner) for inner in field.type.fields if not inner.optional)
-    return field.type.built_in == "string" and not child.text
+    return field.type.built_in == "string" and not text
 
 
 def _is_one_text(field: Field) -> bool:
