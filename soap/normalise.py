@@ -158,7 +158,7 @@ def _means_absent(child: etree._Element, field: Field) -> bool:
         return False
     names = child.keys()
     if names:
-        if not all([name.startswith(_XSI_PREFIX) for name in names]):
+        if names != [_NIL] and not all(name.startswith(_XSI_PREFIX) for name in names):
             return False
         if _NIL in names and _is_nil(child):
             return True
