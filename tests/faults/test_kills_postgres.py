@@ -83,6 +83,7 @@ async def killed(folder, *, kills, seed):
             found = await violations(world)
             print(f"  {start + len(part)} kills, {len(world.ledger.orders)} orders, {len(world.ledger.files)} files")
             assert found == [], f"after {start + len(part)} kills, seed {seed}"
+            world.renew_full_containers()
     finally:
         postgres.remove()
     print(f"{dict(Counter(targets))}: nothing lost, nothing doubled")
