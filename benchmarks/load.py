@@ -23,14 +23,16 @@ _ERRORS = ("connect", "read", "write", "status", "timeout")
 class Request:
     """The request that is sent over and over.
 
-    `number` is a text in it, of 20 characters or more, in whose place each request has a number of its own. Without
-    it, `bodies` are sent in turn instead of the one, if there are any.
+    `number` is a text in it, of 20 characters or more, in whose place each request has a number of its own, one higher
+    than that of the request before; `scattered` is one in whose place each has hexadecimal digits that come in no
+    order. Without a number, `bodies` are sent in turn instead of the one, if there are any.
     """
 
     path: str
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
     number: str | None = None
+    scattered: str = ""
     bodies: tuple[bytes, ...] = ()
 
 
@@ -81,7 +83,8 @@ def send_load(request: Request, *, port: int, seconds: int, connections: int) ->
     with tempfile.NamedTemporaryFile() as body:
         body.write(_file_of(request))
         body.flush()
-        numbers = () if request.number is None else (request.number, secrets.token_hex(_OWN_BYTES))
+        own = secrets.token_hex(_OWN_BYTES)
+        numbers = () if request.number is None else (request.number, own, request.scattered)
         command = [
             _wrk(),
             *("--threads", "1", "--connections", str(connections), "--duration", f"{seconds}s"),

@@ -79,17 +79,20 @@ async def _serve(settings: Settings, open_database: OpenDatabase) -> None:
 
 
 def main() -> None:
-    """Make a server in a new folder, with items and a shop, and serve until told to stop."""
+    """Serve until told to stop; in a new folder, make a server with items and a shop before."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--folder", type=Path, required=True, help="the shop's key will stand in FOLDER/api-key")
     parser.add_argument("--database", help="an address; without it a file in the folder")
     parser.add_argument("--way", choices=tuple(WAYS), default="batched")
     options = parser.parse_args()
-    initialise(options.folder)
+    is_new = not (options.folder / KEY_FILE).exists()
+    if is_new:
+        initialise(options.folder)
     database = {} if options.database is None else {"database": options.database}
     settings = load_settings(options.folder / CONFIG, port=options.port, admin_port=0, workers=0, **database)
-    asyncio.run(_prepare(settings, options.folder / KEY_FILE))
+    if is_new:
+        asyncio.run(_prepare(settings, options.folder / KEY_FILE))
     run_loop(_serve(settings, WAYS[options.way]))
 
 

@@ -43,21 +43,36 @@ OLD_SAMPLE = 200
 """How many of what was checked before are asked again at each check; the last check asks everything."""
 
 
+STARTS_ANEW = b"the database stops, starts or ended the connection"
+"""What a server says that found its database recovering; whoever looks after services starts it again."""
+
+
 async def started(world: World, *, code: str = SERVE, workers: int = 0) -> asyncio.subprocess.Process:
-    """Start the server and wait until it is ready."""
+    """Start the server and wait until it is ready; start it again where only its database was not ready yet."""
     arguments = ("serve", "--config", str(world.folder / CONFIG), "--port", str(world.port))
     arguments += ("--admin-port", "0", "--workers", str(workers))
-    with (world.folder / "events.log").open("ab") as log:
-        process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, *arguments, stderr=log)
+    events = world.folder / "events.log"
+    for _ in range(100):
+        with events.open("ab") as log:
+            process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, *arguments, stderr=log)
+        if await _listens(process, world.port):
+            return process
+        if STARTS_ANEW not in events.read_bytes().splitlines()[-1]:
+            break
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"the server ended with {process.returncode}; see {events}")
+
+
+async def _listens(process: asyncio.subprocess.Process, port: int) -> bool:
     while process.returncode is None:
         try:
-            _, writer = await asyncio.open_connection("127.0.0.1", world.port)
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
         except OSError:
             await asyncio.sleep(0.02)
         else:
             writer.close()
-            return process
-    raise AssertionError(f"the server ended with {process.returncode}; see {world.folder / 'events.log'}")
+            return True
+    return False
 
 
 async def ended(process: asyncio.subprocess.Process) -> None:
