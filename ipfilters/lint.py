@@ -30,6 +30,7 @@ class Code(StrEnum):
     EXPIRED = "expired"
     EXPIRING = "expiring"
     NEVER_HIT = "never-hit"
+    UNHIT = "unhit"
     TOO_WIDE = "too-wide"
     PROXIES_EVERYBODY = "proxies-everybody"
     PROXIES_WIDE = "proxies-wide"

@@ -1,9 +1,11 @@
 """`opendepot ipfilter explain|test|lint|learn`: what the rules say, would say, and should say."""
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
@@ -16,6 +18,7 @@ from ipfilters import (
     Rule,
     RuleSet,
     Scope,
+    Severity,
     compile_rules,
     explain,
     find_client,
@@ -26,13 +29,15 @@ from ipfilters import (
     replay,
 )
 from ipfilters.rules import default_id
-from server.cli.common import ConfigOption, JsonOption, print_json
+from server.cli.common import ConfigOption, JsonOption, print_json, with_core
 from server.cli.filtering import (
     Asked,
+    AtHand,
     EndpointOption,
     ReasonOption,
     ShopOption,
     YesOption,
+    at_hand,
     edit,
     events_of,
     plain,
@@ -41,13 +46,17 @@ from server.cli.filtering import (
     recorded_of,
     with_rules,
 )
-from server.core import utc_now
+from server.core import Core, utc_now
 from server.filters.editing import EditRefused
-from server.filters.sources import merged
+from server.filters.sources import merged, rules_of
+from server.filters.unhit import counted_since, find_unhit, known_before
 from server.security.policies import Verdict, verdict
+from server.settings import load_settings
+from storage.commands import FiltersAt
 from storage.records import AccessPolicy
 
 LogsOption = Annotated[list[Path], typer.Option("--replay", help="A log of the server; may be given again.")]
+MOST_DAYS = 3_650
 _SAID = {
     Verdict.PROVEN: "let in by the address",
     Verdict.CREDENTIAL: "let in with a right credential",
@@ -103,32 +112,93 @@ def try_file(
 
 def lint(
     logs: Annotated[
-        list[Path] | None, typer.Option("--hits", help="A log of the server, to find rules that never decided.")
+        list[Path] | None,
+        typer.Option("--hits", help="A log of the server, asked in place of the database who never decided."),
     ] = None,
+    unhit_for: Annotated[
+        int,
+        typer.Option(
+            min=1, max=MOST_DAYS, metavar="DAYS", help="Rules without a decision for so many days are told of."
+        ),
+    ] = 30,
     *,
     config: ConfigOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Find rules that never win, overlap, have expired or never decided, and too many proxies. Exit code 1: some."""
-    hand = with_rules(config)
-    hits: Counter[str] | None = None
-    if logs:
-        hits = Counter()
-        for event in events_of(logs, name="filter_hits"):
-            hits.update(event["rules"])
+    """Find rules that never win, overlap, have expired or decide no more, and too many proxies. Exit code 1: some."""
+    now = utc_now()
+    since = now - timedelta(days=unhit_for)
+    hand, stood = _with_rules_then(config, since)
+    hits = None if not logs else _hits_of(logs)
     proxies, _ = proxies_of(hand.settings)
-    findings = [*lint_rules(hand.snapshot, now=utc_now(), hits=hits), *lint_proxies(proxies.networks)]
-    lines = [f"{finding.severity}: {finding.message}" for finding in findings]
+    found = [*lint_rules(hand.snapshot, now=now, hits=hits), *lint_proxies(proxies.networks)]
+    notes = []
+    if not logs:
+        rules = hand.snapshot.rule_set.rules
+        found += find_unhit(rules, hits=hand.hits, known=stood, since=since, now=now)
+        began = counted_since(hand.hits)
+        if rules and (began is None or began >= since):
+            notes.append(
+                f"nothing is said about rules that decide no more, since decisions are not yet counted for {unhit_for} "
+                "days; --unhit-for asks for fewer"
+            )
+    findings = [
+        *(_Told(each.code, each.severity, each.message, None if each.rule is None else each.rule.id) for each in found),
+        *_about_shops(hand),
+    ]
+    _tell(hand, findings, notes, as_json=as_json)
+    if findings:
+        raise typer.Exit(1)
+
+
+class _Told(NamedTuple):
+    code: str
+    severity: Severity
+    message: str
+    rule: str | None
+
+
+def _with_rules_then(config: Path | None, since: datetime) -> tuple[AtHand, set[str]]:
+    """Read what is in force, and the ids of the rules that were so at an instant already."""
+    settings = load_settings(config)
+
+    async def work(core: Core) -> tuple[AtHand, set[str]]:
+        hand = await at_hand(core, settings)
+        document = rules_of(await core.storage.query(FiltersAt(at=since)))
+        return hand, known_before(since, of_files=hand.of_files, document=document, files=settings.filter_files)
+
+    return with_core(settings, work)
+
+
+def _hits_of(logs: Sequence[Path]) -> Counter[str]:
+    hits: Counter[str] = Counter()
+    for event in events_of(logs, name="filter_hits"):
+        hits.update(event["rules"])
+    return hits
+
+
+def _about_shops(hand: AtHand) -> Iterator[_Told]:
     policies = {shop.name: shop.access_policy for shop in hand.view.shops}
     for shop in hand.snapshot.shops():
         if shop not in policies:
-            lines.append(f"warning: rules for shop {shop}, which does not exist; drop them, or mend the name")
+            message = f"rules for shop {shop}, which does not exist; drop them, or mend the name"
+            yield _Told("shop-unknown", Severity.WARNING, message, None)
         elif policies[shop] is AccessPolicy.CREDENTIAL and _allows(hand.snapshot.rule_set, shop):
-            lines.append(f"hint: shop {shop} has the policy credential, so its allow rules do nothing")
-    for line in lines:
-        typer.echo(plain(line))
-    typer.echo(f"{len(hand.snapshot.rule_set.rules)} rules, {len(lines)} findings")
-    if lines:
-        raise typer.Exit(1)
+            message = f"shop {shop} has the policy credential, so its allow rules do nothing"
+            yield _Told("shop-allows-nothing", Severity.HINT, message, None)
+
+
+def _tell(hand: AtHand, findings: Sequence[_Told], notes: Sequence[str], *, as_json: bool) -> None:
+    rules = len(hand.snapshot.rule_set.rules)
+    if as_json:
+        values = [told._asdict() for told in findings]
+        print_json({"version": hand.snapshot.version, "rules": rules, "findings": values, "notes": notes})
+        return
+    for told in findings:
+        typer.echo(plain(f"{told.severity}: {told.message}"))
+    for note in notes:
+        typer.echo(f"note: {note}")
+    typer.echo(f"{rules} rules, {len(findings)} findings")
 
 
 def _allows(rules: RuleSet, shop: str) -> bool:

@@ -27,6 +27,7 @@ def test_codes_and_severities_are_closed_sets() -> None:
         "expired",
         "expiring",
         "never-hit",
+        "unhit",
         "too-wide",
         "proxies-everybody",
         "proxies-wide",

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -204,17 +204,20 @@ def test_nothing_that_a_rule_says_is_obeyed_by_a_terminal(run, tmp_path: Path) -
     assert r"\x1b]0;owned" in printed[1].output
 
 
+def store_hits(config: Path, hits: dict[str, RuleHits]) -> None:
+    async def store() -> None:
+        async with opened_core(load_settings(config)) as core:
+            await core.storage.execute(AddHits(hits=hits))
+
+    asyncio.run(store())
+
+
 def test_the_list_has_what_each_rule_decided(run, config: Path) -> None:
     run("ipfilter", "add", "allow", "192.0.2.0/24", "--shop", "acme")
     run("ipfilter", "add", "deny", "198.51.100.0/24")
     at = datetime(2027, 1, 2, tzinfo=UTC)
 
-    async def add() -> None:
-        async with opened_core(load_settings(config)) as core:
-            counted = RuleHits(hits=7, first_at=at, last_at=at)
-            await core.storage.execute(AddHits(hits={"shop acme: allow 192.0.2.0/24": counted}))
-
-    asyncio.run(add())
+    store_hits(config, {"shop acme: allow 192.0.2.0/24": RuleHits(hits=7, first_at=at, last_at=at)})
     listed = json.loads(run("ipfilter", "list", "--json").output)
     found = {rule["id"]: (rule["hits"], rule["last_hit"]) for rule in listed}
     assert found == {
@@ -222,3 +225,42 @@ def test_the_list_has_what_each_rule_decided(run, config: Path) -> None:
         "global: deny 198.51.100.0/24": (0, None),
     }
     assert ", 7 hits, the last at 2027-01-02T00:00:00+00:00" in run("ipfilter", "list").output
+
+
+def test_lint_tells_which_rules_decide_no_more_once_it_was_counted_for_long_enough(
+    run, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = datetime.now(UTC)
+    for network in ("203.0.113.1", "203.0.113.2", "203.0.113.3"):
+        run("ipfilter", "add", "allow", network, "--shop", "acme")
+    run("shop", "policy", "acme", "ip AND credential")
+    never, last, busy = (f"shop acme: allow 203.0.113.{number}/32" for number in (1, 2, 3))
+    note = json.loads(run("ipfilter", "lint", "--unhit-for", "3650", "--json").output)
+    assert (note["findings"], len(note["notes"])) == ([], 1)
+    assert "not yet counted for 3650 days" in run("ipfilter", "lint", "--unhit-for", "3650").output
+
+    begun, later = now + timedelta(days=1), now + timedelta(days=60)
+    store_hits(
+        config,
+        {
+            "of a rule that is no more": RuleHits(hits=1, first_at=now - timedelta(days=4000), last_at=begun),
+            last: RuleHits(hits=2, first_at=begun, last_at=begun),
+            busy: RuleHits(hits=2, first_at=begun, last_at=later),
+        },
+    )
+    found = json.loads(run("ipfilter", "lint", "--json").output)
+    assert (found["rules"], found["findings"], found["notes"]) == (3, [], [])
+
+    monkeypatch.setattr("server.cli.ipfilter_looking.utc_now", lambda: later)
+    found = json.loads(run("ipfilter", "lint", "--json", code=1).output)
+    assert [(each["code"], each["severity"], each["rule"]) for each in found["findings"]] == [
+        ("never-hit", "hint", never),
+        ("unhit", "hint", last),
+    ]
+    assert found["notes"] == []
+    text = run("ipfilter", "lint", code=1).output
+    assert f"it last decided at {begun.isoformat(timespec='seconds')}; drop it" in text
+    assert text.endswith("3 rules, 2 findings\n")
+    fewer = json.loads(run("ipfilter", "lint", "--json", "--unhit-for", "59", code=1).output)["findings"]
+    assert [each["code"] for each in fewer] == ["never-hit"]
+    assert json.loads(run("ipfilter", "lint", "--json", "--unhit-for", "61").output)["findings"] == []
