@@ -57,6 +57,7 @@ class ChaosMoves(ChaosTruths):
         if snapshot.exists():
             shutil.copy(snapshot, self.folder / f"{self.truths[serial].place}.json")
             self.truths[serial].honest = False
+            self.truths[serial].put_back = True
 
     @rule(target=CONTEXTS, file=FILES)
     def load(self, file: File) -> Any:

@@ -56,7 +56,11 @@ class ChaosTruths(ChaosWorld):
         if before.mark in {"healing", "lost"} and now.mark == "ok":
             assert read_context(sent.data).counter >= before.base, "a mark ends by the receipt that it waits for"
             truth.place = sent.place or truth.place
-            truth.honest = before.healing is not None and self._alone(sent.serial, truth.place, before.healing)
+            truth.honest = (
+                before.healing is not None
+                and not truth.put_back
+                and self._alone(sent.serial, truth.place, before.healing)
+            )
         closed = now.mark == before.mark in {"marked", "healing"} or (
             sent.serial in self.blocked and before.mark == "ok" and not behind
         )

@@ -105,10 +105,14 @@ class Standing:
 
 @dataclass
 class Truth:
-    """What is really so of one container. `place` is its one true file; `honest`: nobody has copied or put it back."""
+    """What is really so of one container. `place` is its one true file; `honest`: nobody has copied or put it back.
+
+    `put_back`: somebody has done that since support accepted it, so that it is not what was accepted any more.
+    """
 
     place: str
     honest: bool = True
+    put_back: bool = False
     ghosts: int = 0
 
 

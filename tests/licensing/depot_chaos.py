@@ -83,7 +83,7 @@ class Chaos(ChaosMoves):
         truth = self.truths[serial]
         if self._mark(serial) not in {"marked", "healing"}:
             return None
-        context = self._opened(truth.place).context(FIRM)
+        context, truth.put_back = self._opened(truth.place).context(FIRM), False
         data = self.run(self.world.losses().accept(serial, FIRM, context=context, reason="r", actor="support"))
         self._one_step_for_each_counter(serial, data)
         file = File(serial=serial, data=data)
