@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from weakref import WeakValueDictionary
 
 from containers import Context
+from frozen import quickly_made
 from licensing.errors import Contended, TicketUnknown
 from licensing.overview import TicketDetails, TicketOverview, details_of, overview_of
 from licensing.tickets import ending, normalise_ticket
@@ -17,7 +18,6 @@ from licensing.transfers.judgement import Case, Verdict, judge, unknown_containe
 from licensing.transfers.planning import Plan, Target, Wish, plan_receipt, plan_update
 from licensing.vault import Vault
 from storage.commands import FindTickets, LoadTransfer, RaiseEpoch, TraceTicket, TransferView
-from storage.making import quickly_made
 from storage.records import Counter, Mark, StepRow, TransferRow
 
 GET_LICENSE_UPDATE = "GetLicenseUpdate"

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from frozen import quickly_made
 from licensing.announcing import Announcer
 from licensing.answers import Answers
 from licensing.collecting import NO_RULES, check_same_container, check_serial, rules_of_licence
@@ -26,7 +27,6 @@ from licensing.rights import EXTEND_ANY, require
 from licensing.tickets import ending, new_ticket
 from licensing.vault import Vault
 from storage.commands import ChangeLicenses, Family, OrderPreparation, PlaceOrder
-from storage.making import quickly_made
 from storage.outbox import OutboxMessage
 from storage.records import AuditRow, Item, License, Order, Placement, Shop, Ticket
 

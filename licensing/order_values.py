@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from frozen import quickly_made
 from licensing.data import DataField
-from storage.making import quickly_made
 
 CREATE_ORDER = "CreateOrder"
 """The name that orders are answered, and stand in the audit, under."""

@@ -41,6 +41,7 @@ def module_source(path: str) -> str:
     lines.append("from dataclasses import dataclass")
     if any(_kind(field) == "datetime" for type_ in schema.complex_types for field in type_.fields):
         lines.append("from datetime import datetime")
+    lines += ["", "from frozen import quickly_made"]
     for type_ in _dependencies_first(schema):
         lines += ["", "", *_class_lines(type_)]
     return "\n".join(lines) + "\n"
@@ -66,7 +67,8 @@ def _kind(field: Field) -> str:
 
 
 def _class_lines(type_: ComplexType) -> list[str]:
-    lines = ["@dataclass(frozen=True, kw_only=True, slots=True)", f"class {type_.name}:", *_docstring(type_)]
+    lines = ["@quickly_made", "@dataclass(frozen=True, kw_only=True, slots=True)"]
+    lines += [f"class {type_.name}:", *_docstring(type_)]
     lines.append("")
     for field in sorted(type_.fields, key=lambda f: f.optional):
         if field.many:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from storage.making import quickly_made
+from frozen import quickly_made
 
 
 @quickly_made

@@ -8,7 +8,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from storage.making import quickly_made
+from frozen import quickly_made
 from storage.rows import Parameters, Row
 
 Result = TypeVar("Result")

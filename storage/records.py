@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from storage.making import quickly_made
+from frozen import quickly_made
 
 Counter = tuple[int, int]
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from storage.making import quickly_made
+from frozen import quickly_made
 from storage.outbox import OutboxMessage
 from storage.records import (
     Allowance,

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from containers import Context, Counter
+from frozen import quickly_made
 from licensing.transfers.judgement import Verdict
 from licensing.transfers.planning import Plan, Steps, plan_receipt, seen_only, settled
 from licensing.transfers.rejoining import plan_rejoin
 from storage.commands import TransferView
-from storage.making import quickly_made
 from storage.records import ContainerRow, Mark
 
 _COPIES = {Verdict.TWO_COPIES, Verdict.UNKNOWN}

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from containers import START, Context, SignedStep, kind_of, render_state, state_digest
+from frozen import quickly_made
 from storage.commands import TransferView
-from storage.making import quickly_made
 from storage.records import ContainerRow, Mark
 
 

@@ -22,6 +22,7 @@ from containers import (
 )
 from containers.blocks import block_digest
 from containers.states import listing_digest
+from frozen import quickly_made
 from licensing.allowances import check_return
 from licensing.collecting import check_parts, check_whole_return, check_whole_ticket, refusal
 from licensing.errors import LicenseRepeated, LicenseUnknown, LicensingError, MixedFirmCodes, NothingFree
@@ -29,7 +30,6 @@ from licensing.transfers.chain import Blocks, Wanted, states_from_confirmed, ven
 from licensing.transfers.checkpoints import with_checkpoints
 from licensing.transfers.judgement import newest
 from storage.commands import TransferView
-from storage.making import quickly_made
 from storage.records import ContainerRow, LicenseUse, Mark, Movement, Placement, StepRow
 
 NO_BLOCKS: Blocks = {}

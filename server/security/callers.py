@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from frozen import quickly_made
 from ipfilters import Client, Endpoint
-from storage.making import quickly_made
 from storage.marks import Mark
 from storage.records import Shop
 

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from frozen import quickly_made
 from server.security.callers import Calling
 from server.security.certificates import CertificateStore
 from server.security.proofs import Proof
 from soap import Received
-from storage.making import quickly_made
 from storage.marks import Mark
 
 

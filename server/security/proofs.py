@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from storage.making import quickly_made
+from frozen import quickly_made
 from storage.records import Shop
 
 

@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from frozen import quickly_made
 
+
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RuleExpiration:
     """When a rule ends to hold.
@@ -14,6 +17,7 @@ class RuleExpiration:
     time: datetime
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewRule:
     """A rule about the addresses of one network.
@@ -36,6 +40,7 @@ class NewRule:
     comment: str | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SetShopFilterRequest:
     """All rules of a shop, and what proves the shop.
@@ -56,6 +61,7 @@ class SetShopFilterRequest:
     reason: str | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RuleSummary:
     """A rule as it stands.
@@ -80,6 +86,7 @@ class RuleSummary:
     comment: str | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ShopFilter:
     """What is asked of the address of a shop.
@@ -97,6 +104,7 @@ class ShopFilter:
     rule: tuple[RuleSummary, ...] = ()
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SetShopFilterAnswer:
     """The answer to SetShopFilter.
@@ -107,6 +115,7 @@ class SetShopFilterAnswer:
     filter: ShopFilter
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GetShopFilterRequest:
     """Names a shop.
@@ -117,6 +126,7 @@ class GetShopFilterRequest:
     shop_name: str
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GetShopFilterAnswer:
     """The answer to GetShopFilter.
@@ -127,6 +137,7 @@ class GetShopFilterAnswer:
     filter: ShopFilter
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ExplainAddressRequest:
     """A connection as it might come.
@@ -143,6 +154,7 @@ class ExplainAddressRequest:
     forwarded: tuple[str, ...] = ()
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Explanation:
     """A decision about an address.
@@ -167,6 +179,7 @@ class Explanation:
     verdict: str | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ExplainAddressAnswer:
     """The answer to ExplainAddress.
@@ -177,6 +190,7 @@ class ExplainAddressAnswer:
     explanation: Explanation
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CreateShopRequest:
     """A new shop.
@@ -189,6 +203,7 @@ class CreateShopRequest:
     right: tuple[str, ...] = ()
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewShop:
     """A new shop and its first credential.
@@ -201,6 +216,7 @@ class NewShop:
     api_key: str
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CreateShopAnswer:
     """The answer to CreateShop.
@@ -211,6 +227,7 @@ class CreateShopAnswer:
     receipt: NewShop
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ShopRights:
     """Rights of a shop.
@@ -221,6 +238,7 @@ class ShopRights:
     right: tuple[str, ...]
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ShopAdmission:
     """Whether a shop is let in.
@@ -231,6 +249,7 @@ class ShopAdmission:
     active: bool
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UpdateShopRequest:
     """What a shop shall be; what is left out stays as it is.
@@ -249,6 +268,7 @@ class UpdateShopRequest:
     admission: ShopAdmission | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CredentialSummary:
     """A credential.
@@ -271,6 +291,7 @@ class CredentialSummary:
     fingerprint: str | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ShopSummary:
     """A shop, and what proves it. Keys and secrets are not told.
@@ -291,6 +312,7 @@ class ShopSummary:
     credential: tuple[CredentialSummary, ...] = ()
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UpdateShopAnswer:
     """The answer to UpdateShop.
@@ -301,6 +323,7 @@ class UpdateShopAnswer:
     shop: ShopSummary
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ListShopsRequest:
     """Which shops.
@@ -311,6 +334,7 @@ class ListShopsRequest:
     page_token: str | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ShopPage:
     """Some shops.
@@ -325,6 +349,7 @@ class ShopPage:
     shop: tuple[ShopSummary, ...] = ()
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ListShopsAnswer:
     """The answer to ListShops.
@@ -335,6 +360,7 @@ class ListShopsAnswer:
     page: ShopPage
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KeyOverlap:
     """How long two API keys hold beside each other.
@@ -345,6 +371,7 @@ class KeyOverlap:
     hours: int
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AddCredentialRequest:
     """A new credential of a shop.
@@ -365,6 +392,7 @@ class AddCredentialRequest:
     overlap: KeyOverlap | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewCredential:
     """A new credential.
@@ -379,6 +407,7 @@ class NewCredential:
     secret: str | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AddCredentialAnswer:
     """The answer to AddCredential.
@@ -389,6 +418,7 @@ class AddCredentialAnswer:
     receipt: NewCredential
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RevokeCredentialRequest:
     """A credential of a shop.
@@ -401,6 +431,7 @@ class RevokeCredentialRequest:
     credential_id: str
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RevokedCredential:
     """A credential that holds no more.
@@ -413,6 +444,7 @@ class RevokedCredential:
     state: str
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RevokeCredentialAnswer:
     """The answer to RevokeCredential.
@@ -423,6 +455,7 @@ class RevokeCredentialAnswer:
     receipt: RevokedCredential
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FaultDetail:
     """What went wrong, where, and whether sending the same request again can help.

@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from frozen import quickly_made
 
+
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GetTicketRequest:
     """Which tickets to look at.
@@ -14,6 +17,7 @@ class GetTicketRequest:
     ticket: tuple[str, ...]
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LicenseExpiration:
     """When a licence ends.
@@ -24,6 +28,7 @@ class LicenseExpiration:
     time: datetime
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TicketLicense:
     """A licence, how far it is collected and what may be done with it.
@@ -54,6 +59,7 @@ class TicketLicense:
     expiration: LicenseExpiration | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TicketOverview:
     """The licences of one or several tickets.
@@ -66,6 +72,7 @@ class TicketOverview:
     license: tuple[TicketLicense, ...] = ()
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GetTicketAnswer:
     """The answer to GetTicket.
@@ -76,6 +83,7 @@ class GetTicketAnswer:
     overview: TicketOverview
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TargetQuantity:
     """A quantity that a container shall hold.
@@ -86,6 +94,7 @@ class TargetQuantity:
     quantity: int
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LicenseTarget:
     """A licence and how many of it the container shall hold.
@@ -98,6 +107,7 @@ class LicenseTarget:
     target: TargetQuantity | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GetLicenseUpdateRequest:
     """Asks for an update file that puts licences of a ticket into a container.
@@ -114,6 +124,7 @@ class GetLicenseUpdateRequest:
     user: str | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UpdateResult:
     """An update file, or why there is none.
@@ -132,6 +143,7 @@ class UpdateResult:
     update_url: str | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GetLicenseUpdateAnswer:
     """The answer to GetLicenseUpdate.
@@ -142,6 +154,7 @@ class GetLicenseUpdateAnswer:
     result: UpdateResult
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ConfirmLicenseUpdateRequest:
     """Confirms that an update file was imported.
@@ -152,6 +165,7 @@ class ConfirmLicenseUpdateRequest:
     receipt: bytes
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Confirmation:
     """What a receipt confirmed.
@@ -167,6 +181,7 @@ class Confirmation:
     serial: str
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ConfirmLicenseUpdateAnswer:
     """The answer to ConfirmLicenseUpdate.
@@ -177,6 +192,7 @@ class ConfirmLicenseUpdateAnswer:
     confirmation: Confirmation
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RemainingQuantity:
     """A quantity that shall remain in a container.
@@ -187,6 +203,7 @@ class RemainingQuantity:
     quantity: int
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LicenseRemainder:
     """A licence and how many of it shall remain in the container.
@@ -199,6 +216,7 @@ class LicenseRemainder:
     remainder: RemainingQuantity | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReturnLicenseRequest:
     """Asks for an update file that takes licences out of a container.
@@ -215,6 +233,7 @@ class ReturnLicenseRequest:
     user: str | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReturnLicenseAnswer:
     """The answer to ReturnLicense.
@@ -225,6 +244,7 @@ class ReturnLicenseAnswer:
     result: UpdateResult
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RestoreLicenseRequest:
     """Reports that a container which holds licences of a ticket is lost or broken. Sending it again changes
@@ -242,6 +262,7 @@ class RestoreLicenseRequest:
     reason: str | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LossDecision:
     """What became of a reported loss.
@@ -255,6 +276,7 @@ class LossDecision:
     approval_id: str | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RestoreLicenseAnswer:
     """The answer to RestoreLicense.
@@ -265,6 +287,7 @@ class RestoreLicenseAnswer:
     decision: LossDecision
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WaitingTime:
     """A time to wait for something.
@@ -275,6 +298,7 @@ class WaitingTime:
     seconds: int
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CheckForUpdatesRequest:
     """Asks whether something is waiting for a container.
@@ -288,6 +312,7 @@ class CheckForUpdatesRequest:
     wait: WaitingTime | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UpdateCheck:
     """What is waiting for a container.
@@ -302,6 +327,7 @@ class UpdateCheck:
     serial: str
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CheckForUpdatesAnswer:
     """The answer to CheckForUpdates.
@@ -312,6 +338,7 @@ class CheckForUpdatesAnswer:
     check: UpdateCheck
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GetAutoUpdateRequest:
     """Asks for what is waiting for a container.
@@ -323,6 +350,7 @@ class GetAutoUpdateRequest:
     statement: bytes
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GetAutoUpdateAnswer:
     """The answer to GetAutoUpdate.
@@ -333,6 +361,7 @@ class GetAutoUpdateAnswer:
     result: UpdateResult
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FirmChoice:
     """A firm code.
@@ -343,6 +372,7 @@ class FirmChoice:
     firm_code: int
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UpdateLimit:
     """A number of updates.
@@ -353,6 +383,7 @@ class UpdateLimit:
     updates: int
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GetLicenseUpdatesRequest:
     """Asks for what is waiting for many containers. Exactly one of ticket, customerNumber and firm chooses
@@ -373,6 +404,7 @@ class GetLicenseUpdatesRequest:
     limit: UpdateLimit | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ContainerUpdate:
     """What is waiting for one container and firm code.
@@ -392,6 +424,7 @@ class ContainerUpdate:
     update: bytes | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LicenseUpdates:
     """Updates of many containers. Containers for which nothing is waiting are left out.
@@ -404,6 +437,7 @@ class LicenseUpdates:
     update: tuple[ContainerUpdate, ...] = ()
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GetLicenseUpdatesAnswer:
     """The answer to GetLicenseUpdates.
@@ -414,6 +448,7 @@ class GetLicenseUpdatesAnswer:
     updates: LicenseUpdates
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GetOpenTransfersRequest:
     """Asks for what a container has not confirmed yet.
@@ -425,6 +460,7 @@ class GetOpenTransfersRequest:
     statement: bytes
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OpenStep:
     """A step that is not confirmed yet.
@@ -441,6 +477,7 @@ class OpenStep:
     issued_at: datetime
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OpenTransfers:
     """The steps that were made for a container and are not confirmed yet.
@@ -454,6 +491,7 @@ class OpenTransfers:
     step: tuple[OpenStep, ...] = ()
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GetOpenTransfersAnswer:
     """The answer to GetOpenTransfers.
@@ -464,6 +502,7 @@ class GetOpenTransfersAnswer:
     transfers: OpenTransfers
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ExtendedLicense:
     """A licence that shall run longer.
@@ -474,6 +513,7 @@ class ExtendedLicense:
     license_id: str
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ContainerContext:
     """What a container says about itself.
@@ -484,6 +524,7 @@ class ContainerContext:
     file: bytes
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WishedPeriod:
     """A period that is wished for; whether there is one of that length is the vendor's decision.
@@ -494,6 +535,7 @@ class WishedPeriod:
     days: int
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WishedPieces:
     """A number of pieces that is wished for. More than before become a licence of their own on the same
@@ -505,6 +547,7 @@ class WishedPieces:
     quantity: int
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ExtendLicenseRequest:
     """Asks that licences of a ticket run longer.
@@ -529,6 +572,7 @@ class ExtendLicenseRequest:
     pieces: WishedPieces | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RetryAfter:
     """A time to wait.
@@ -539,6 +583,7 @@ class RetryAfter:
     seconds: int
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LicenseExtension:
     """A licence of the extension.
@@ -553,6 +598,7 @@ class LicenseExtension:
     expiration: LicenseExpiration | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ExtensionUpdate:
     """An update file, or why there is none.
@@ -566,6 +612,7 @@ class ExtensionUpdate:
     file: bytes | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Offer:
     """An offer to the customer.
@@ -584,6 +631,7 @@ class Offer:
     url: str | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Extension:
     """An extension as it stands.
@@ -608,6 +656,7 @@ class Extension:
     offer: tuple[Offer, ...] = ()
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ExtendLicenseAnswer:
     """The answer to ExtendLicense.
@@ -618,6 +667,7 @@ class ExtendLicenseAnswer:
     extension: Extension
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GetExtensionRequest:
     """Asks what has become of an extension.
@@ -634,6 +684,7 @@ class GetExtensionRequest:
     language: str | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GetExtensionAnswer:
     """The answer to GetExtension.
@@ -644,6 +695,7 @@ class GetExtensionAnswer:
     extension: Extension
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FaultDetail:
     """What went wrong, where, and whether sending the same request again can help.

@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
+from frozen import quickly_made
 
+
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FrontClient:
     """The client that a front acts for.

@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from frozen import quickly_made
 
+
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ExtendedLicense:
     """A licence that shall run longer.
@@ -14,6 +17,7 @@ class ExtendedLicense:
     license_id: str
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ContainerContext:
     """What a container says about itself.
@@ -24,6 +28,7 @@ class ContainerContext:
     file: bytes
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WishedPeriod:
     """A period that is wished for; whether there is one of that length is the vendor's decision.
@@ -34,6 +39,7 @@ class WishedPeriod:
     days: int
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WishedPieces:
     """A number of pieces that is wished for. More than before become a licence of their own on the same
@@ -45,6 +51,7 @@ class WishedPieces:
     quantity: int
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ExtendLicenseRequest:
     """Asks that licences of a ticket run longer.
@@ -69,6 +76,7 @@ class ExtendLicenseRequest:
     pieces: WishedPieces | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RetryAfter:
     """A time to wait.
@@ -79,6 +87,7 @@ class RetryAfter:
     seconds: int
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LicenseExpiration:
     """When a licence ends.
@@ -89,6 +98,7 @@ class LicenseExpiration:
     time: datetime
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LicenseExtension:
     """A licence of the extension.
@@ -103,6 +113,7 @@ class LicenseExtension:
     expiration: LicenseExpiration | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ExtensionUpdate:
     """An update file, or why there is none.
@@ -116,6 +127,7 @@ class ExtensionUpdate:
     file: bytes | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Offer:
     """An offer to the customer.
@@ -134,6 +146,7 @@ class Offer:
     url: str | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Extension:
     """An extension as it stands.
@@ -158,6 +171,7 @@ class Extension:
     offer: tuple[Offer, ...] = ()
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ExtendLicenseAnswer:
     """The answer to ExtendLicense.
@@ -168,6 +182,7 @@ class ExtendLicenseAnswer:
     extension: Extension
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GetExtensionRequest:
     """Asks what has become of an extension.
@@ -184,6 +199,7 @@ class GetExtensionRequest:
     language: str | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GetExtensionAnswer:
     """The answer to GetExtension.
@@ -194,6 +210,7 @@ class GetExtensionAnswer:
     extension: Extension
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FaultDetail:
     """What went wrong, where, and whether sending the same request again can help.

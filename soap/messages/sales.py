@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from frozen import quickly_made
 
+
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Customer:
     """The customer of an order. Kept encrypted, and erased on request.
@@ -22,6 +25,7 @@ class Customer:
     language: str | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DataField:
     """One field of the protected, hidden or secret data of a licence.
@@ -37,6 +41,7 @@ class DataField:
     value: bytes
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OrderLine:
     """One line of an order. It becomes one licence, or renews one.
@@ -58,6 +63,7 @@ class OrderLine:
     data: tuple[DataField, ...] = ()
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CreateOrderRequest:
     """An order of one or several lines.
@@ -82,6 +88,7 @@ class CreateOrderRequest:
     customer: Customer | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OrderedLicense:
     """A licence that an order line became.
@@ -96,6 +103,7 @@ class OrderedLicense:
     quantity: int
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OrderReceipt:
     """An order that was recorded durably.
@@ -114,6 +122,7 @@ class OrderReceipt:
     collect_url: str | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CreateOrderAnswer:
     """The answer to CreateOrder.
@@ -124,6 +133,7 @@ class CreateOrderAnswer:
     receipt: OrderReceipt
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CreateOrdersRequest:
     """Orders, each as for CreateOrder.
@@ -135,6 +145,7 @@ class CreateOrdersRequest:
     order: tuple[CreateOrderRequest, ...]
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OrderRefusal:
     """Why one of several orders was not recorded: what a fault of CreateOrder would say.
@@ -151,6 +162,7 @@ class OrderRefusal:
     path: str | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OrderResult:
     """What became of one of several orders.
@@ -167,6 +179,7 @@ class OrderResult:
     refusal: OrderRefusal | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OrderBatch:
     """What became of several orders.
@@ -179,6 +192,7 @@ class OrderBatch:
     result: tuple[OrderResult, ...]
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CreateOrdersAnswer:
     """The answer to CreateOrders.
@@ -189,6 +203,7 @@ class CreateOrdersAnswer:
     batch: OrderBatch
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GetOrderRequest:
     """Which order: exactly one of the three names.
@@ -203,6 +218,7 @@ class GetOrderRequest:
     transaction_id: str | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LicenseStatus:
     """A licence and how far it is collected.
@@ -226,6 +242,7 @@ class LicenseStatus:
     confirmed: int
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OrderDetails:
     """An order and how far its licences are collected.
@@ -248,6 +265,7 @@ class OrderDetails:
     collect_url: str | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GetOrderAnswer:
     """The answer to GetOrder.
@@ -258,6 +276,7 @@ class GetOrderAnswer:
     order: OrderDetails
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Moment:
     """A point in time.
@@ -268,6 +287,7 @@ class Moment:
     time: datetime
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FindOrdersRequest:
     """Which orders: those to which all that is given applies.
@@ -290,6 +310,7 @@ class FindOrdersRequest:
     page_token: str | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OrderPage:
     """Some orders, oldest first. A page may hold few, or none, while more follow. An order that stood when
@@ -305,6 +326,7 @@ class OrderPage:
     order: tuple[OrderDetails, ...] = ()
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FindOrdersAnswer:
     """The answer to FindOrders.
@@ -315,6 +337,7 @@ class FindOrdersAnswer:
     page: OrderPage
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CancelOrderRequest:
     """Which order: exactly one of the two names.
@@ -332,6 +355,7 @@ class CancelOrderRequest:
     order_number: str | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pieces:
     """A number of pieces.
@@ -342,6 +366,7 @@ class Pieces:
     quantity: int
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WithdrawLicenseRequest:
     """Which licence, and how much of it.
@@ -359,6 +384,7 @@ class WithdrawLicenseRequest:
     pieces: Pieces | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReplaceLicenseRequest:
     """Which licence, and the item that takes its place.
@@ -377,6 +403,7 @@ class ReplaceLicenseRequest:
     reason: str
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChangeOutcome:
     """Licences as they stood when the change was recorded. A container learns of it at its next contact;
@@ -390,6 +417,7 @@ class ChangeOutcome:
     license: tuple[LicenseStatus, ...]
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CancelOrderAnswer:
     """The answer to CancelOrder.
@@ -400,6 +428,7 @@ class CancelOrderAnswer:
     outcome: ChangeOutcome
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WithdrawLicenseAnswer:
     """The answer to WithdrawLicense.
@@ -410,6 +439,7 @@ class WithdrawLicenseAnswer:
     outcome: ChangeOutcome
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReplaceLicenseAnswer:
     """The answer to ReplaceLicense.
@@ -420,6 +450,7 @@ class ReplaceLicenseAnswer:
     outcome: ChangeOutcome
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ListItemsRequest:
     """Which page of the list of items.
@@ -430,6 +461,7 @@ class ListItemsRequest:
     page_token: str | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ItemSummary:
     """An article that this shop may sell.
@@ -444,6 +476,7 @@ class ItemSummary:
     product_code: int
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ItemPage:
     """Up to 100 items, sorted by item number.
@@ -458,6 +491,7 @@ class ItemPage:
     item: tuple[ItemSummary, ...] = ()
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ListItemsAnswer:
     """The answer to ListItems.
@@ -468,6 +502,7 @@ class ListItemsAnswer:
     page: ItemPage
 
 
+@quickly_made
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FaultDetail:
     """What went wrong, where, and whether sending the same request again can help.

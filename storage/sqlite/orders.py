@@ -13,9 +13,9 @@ from functools import cache
 from operator import attrgetter
 from typing import Any
 
+from frozen import quickly_made
 from storage import rows
 from storage.commands import AlreadyAnswered, OrderNumberTaken, Placed, PlaceOrder
-from storage.making import quickly_made
 from storage.outbox_plans import add_messages
 from storage.sqlite.many_rows import parameter_names, write_rows
 from storage.sqlite.running import run_plan

@@ -11,10 +11,10 @@ from functools import cache
 from operator import itemgetter
 from typing import Any
 
+from frozen import quickly_made
 from storage import rows, transfer_rows
 from storage.commands import ApplyTransfer, Moved
 from storage.errors import QuantityExceeded
-from storage.making import quickly_made
 from storage.outbox_plans import add_messages
 from storage.outcomes import Withdrawn
 from storage.sqlite.many_rows import parameter_names, write_rows

@@ -9,7 +9,7 @@ from typing import get_type_hints
 
 import pytest
 
-from storage.making import quickly_made
+from frozen import quickly_made
 from storage.records import License, Order
 
 
