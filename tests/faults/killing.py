@@ -6,6 +6,7 @@ stood.
 """
 
 import asyncio
+import contextlib
 import json
 import random
 import signal
@@ -55,7 +56,7 @@ async def started(world: World, *, code: str = SERVE, workers: int = 0) -> async
     for _ in range(100):
         with events.open("ab") as log:
             process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, *arguments, stderr=log)
-        if await _listens(process, world.port):
+        if await _answers(process, world.port):
             return process
         if STARTS_ANEW not in events.read_bytes().splitlines()[-1]:
             break
@@ -63,15 +64,18 @@ async def started(world: World, *, code: str = SERVE, workers: int = 0) -> async
     raise AssertionError(f"the server ended with {process.returncode}; see {events}")
 
 
-async def _listens(process: asyncio.subprocess.Process, port: int) -> bool:
+async def _answers(process: asyncio.subprocess.Process, port: int) -> bool:
+    """Whether the server answers before it ends: its socket is open before its database is."""
     while process.returncode is None:
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-        except OSError:
-            await asyncio.sleep(0.02)
-        else:
-            writer.close()
-            return True
+        with contextlib.suppress(OSError):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            try:
+                writer.write(b"GET /v1/sales?wsdl HTTP/1.1\r\nHost: depot\r\nConnection: close\r\n\r\n")
+                if await reader.read(1):
+                    return True
+            finally:
+                writer.close()
+        await asyncio.sleep(0.02)
     return False
 
 
