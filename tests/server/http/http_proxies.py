@@ -138,8 +138,10 @@ class Nginx:
 
 # HAProxy
 
+# One thread: of two that write a line of the log at once one drops its line, so as not to wait.
 HAPROXY = """
 global
+    nbthread 1
     log stdout len 65535 format raw local0 debug
     tune.http.logurilen 32768
     hard-stop-after 10s
