@@ -2,8 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
 from typing import Any
 
 from ipfilters import Endpoint
@@ -30,6 +29,15 @@ OFF_LOOP_BYTES = 64 * 1024
 CHALLENGE = (("www-authenticate", 'Bearer realm="opendepot", Basic realm="opendepot", charset="UTF-8"'),)
 
 
+# Python 3.11 takes long to find a member of an enumeration by its name.
+_ADMITTED, _AUTHENTICATED, _VALIDATED, _RUNNING, _ANSWERING, _SENT = (
+    Stage.ADMITTED,
+    Stage.AUTHENTICATED,
+    Stage.VALIDATED,
+    Stage.RUNNING,
+    Stage.ANSWERING,
+    Stage.SENT,
+)
 _ENDPOINTS: Mapping[str, Endpoint] = {each.value: each for each in Endpoint}
 
 
@@ -38,7 +46,7 @@ class Service:
     """A SOAP service of this process.
 
     `documents`: what GET gives, by the query in lower case (`wsdl`,
-    `xsd=sales.xsd`). `page` is for people.
+    `xsd=sales.xsd`). `page` is for people. `name` is that in the WSDL, `endpoint` what IP filters call it.
     """
 
     path: str
@@ -46,16 +54,13 @@ class Service:
     handlers: Mapping[str, Handler]
     documents: Mapping[str, bytes]
     page: Page | None = None
+    name: str = field(init=False)
+    endpoint: Endpoint = field(init=False)
 
-    @property
-    def endpoint(self) -> Endpoint:
-        """What IP filters call it."""
-        return _ENDPOINTS[self.name]
-
-    @property
-    def name(self) -> str:
-        """The name in the WSDL."""
-        return self.engine.contract.name
+    def __post_init__(self) -> None:
+        """Look up once what each exchange asks for."""
+        object.__setattr__(self, "name", self.engine.contract.name)
+        object.__setattr__(self, "endpoint", _ENDPOINTS[self.name])
 
 
 class Dispatcher:
@@ -120,6 +125,28 @@ class Dispatcher:
 class SoapExchange:
     """One SOAP exchange. The shell gives it a body, or tells its trouble, and at the end how it ended."""
 
+    __slots__ = (
+        "_addressing",
+        "_caller",
+        "_calling",
+        "_dispatcher",
+        "_head",
+        "_message",
+        "_named",
+        "_one_way",
+        "_operation",
+        "_outcome",
+        "_peer",
+        "_reference",
+        "_request_bytes",
+        "_service",
+        "_signs",
+        "_stages",
+        "_started",
+        "_status",
+        "_version",
+    )
+
     def __init__(self, dispatcher: Dispatcher, service: Service, head: Head, peer: Peer, *, named: str | None) -> None:
         self._dispatcher = dispatcher
         self._service = service
@@ -173,8 +200,8 @@ class SoapExchange:
     async def _answered(self, body: bytes) -> Answer:
         try:
             reply = await self._carried_out(body)
-            answer_body = await self._begun(reply)
-            self._stages.to(Stage.ANSWERING)
+            answer_body = reply.body if isinstance(reply.body, bytes) else await self._begun(reply.body)
+            self._stages.to(_ANSWERING)
         except Exception as error:  # noqa: BLE001  the rim: any error ends as a fault with a reference
             await self._count_guess(error)
             return self.faulted(error)
@@ -187,11 +214,8 @@ class SoapExchange:
         signer = self._dispatcher.signer
         return body if signer is None else signer.sign(body)
 
-    async def _begun(self, reply: Reply) -> bytes | AsyncGenerator[bytes, None]:
-        """Give the body; a streamed one only when its first item is there, since a fault is possible until then."""
-        if isinstance(reply.body, bytes):
-            return reply.body
-        segments = reply.body
+    async def _begun(self, segments: Segments) -> AsyncGenerator[bytes, None]:
+        """Give a streamed body only when its first item is there, since a fault is possible until then."""
         try:
             first = await anext(segments.items, None)
             start = segments.prefix + (segments.suffix() + segments.end if first is None else segments.encode(first))
@@ -288,23 +312,22 @@ class SoapExchange:
         dispatcher, service, stages, fields = self._dispatcher, self._service, self._stages, self._head.fields
         engine = service.engine
         self._request_bytes = len(body)
-        stages.to(Stage.ADMITTED)
+        stages.to(_ADMITTED)
         off_loop = len(body) > OFF_LOOP_BYTES
         if len(body) > engine.usual_bytes:
             await dispatcher.gates.admit_large(call, usual=engine.usual_bytes)
-        read = partial(
-            engine.open,
-            body,
-            content_type=fields.get("content-type"),
-            soap_action=fields.get("soapaction"),
-            accept=fields.get("accept"),
-        )
-        received = await asyncio.to_thread(read) if off_loop else read()
+        content_type, soap_action, accept = fields.get("content-type"), fields.get("soapaction"), fields.get("accept")
+        if off_loop:
+            received = await asyncio.to_thread(
+                engine.open, body, content_type=content_type, soap_action=soap_action, accept=accept
+            )
+        else:
+            received = engine.open(body, content_type=content_type, soap_action=soap_action, accept=accept)
         self._version, self._operation = received.version, received.operation.name
         self._addressing, self._one_way = received.addressing, received.operation.one_way
         self._signs = dispatcher.signer is not None and dispatcher.signer.wanted(received.security)
         received, self._caller = await dispatcher.gates.admit(received, call)
-        stages.to(Stage.AUTHENTICATED)
+        stages.to(_AUTHENTICATED)
         if call.front is None or dispatcher.guesses.idle:
             return await self._decoded(received, self._caller, off_loop=off_loop)
         async with dispatcher.guesses.slowed_down(call.client.address):
@@ -314,11 +337,11 @@ class SoapExchange:
         engine, stages = self._service.engine, self._stages
         message = await asyncio.to_thread(engine.decode, received) if off_loop else engine.decode(received)
         self._message = message
-        stages.to(Stage.VALIDATED)
+        stages.to(_VALIDATED)
         return await self._handled(received, Call(message=message, caller=caller), off_loop=off_loop)
 
     async def _handled(self, received: Received, call: Call[object], *, off_loop: bool) -> Reply:
-        self._stages.to(Stage.RUNNING)
+        self._stages.to(_RUNNING)
         service = self._service
         handler, marks = service.handlers[received.operation.name], call.caller.marks
         if marks:
@@ -327,12 +350,14 @@ class SoapExchange:
             )
         else:
             answer = await handler(call, self._dispatcher.services)
-        encode = partial(service.engine.encode, received, answer, reference=self._reference)
-        return await asyncio.to_thread(encode) if off_loop else encode()
+        encode = service.engine.encode
+        if off_loop:
+            return await asyncio.to_thread(encode, received, answer, reference=self._reference)
+        return encode(received, answer, reference=self._reference)
 
     def sent(self) -> None:
         """The network has taken the whole answer."""
-        self._stages.to(Stage.SENT)
+        self._stages.to(_SENT)
         self._over(self._outcome, self._status)
 
     def aborted(self) -> None:
@@ -351,19 +376,19 @@ class SoapExchange:
             seconds=seconds,
             request_bytes=self._request_bytes,
         )
-        shop = None if self._caller is None else self._caller.identified_shop
+        shop, calling = None if self._caller is None else self._caller.identified_shop, self._calling
         dispatcher.events.exchange(
             reference=self._reference,
             service=service,
             operation=self._operation,
             version="1.1" if self._version is Version.SOAP11 else "1.2",
             peer=self._peer.address,
-            client=None if self._calling is None else self._calling.client.address,
-            front=None if self._calling is None else self._calling.front,
-            address_allowed=None if self._calling is None else self._calling.allowed,
-            filter_version=None if self._calling is None else self._calling.version,
+            client=None if calling is None else calling.client.address,
+            front=None if calling is None else calling.front,
+            address_allowed=None if calling is None else calling.allowed,
+            filter_version=None if calling is None else calling.version,
             shop=None if shop is None else shop.name,
-            stage=self._stages.reached.value,
+            stage=self._stages.reached,
             outcome=outcome,
             status=status,
             request_bytes=self._request_bytes,

@@ -34,8 +34,13 @@ TRANSITIONS: Mapping[Stage, frozenset[Stage]] = {
 }
 
 
+_NO_FURTHER = frozenset({Stage.FAULTING, Stage.ABORTED, Stage.SENT})
+
+
 class Exchange:
     """One request and its answer. `reached` is the furthest stage before a fault or an abort."""
+
+    __slots__ = ("reached", "stage")
 
     def __init__(self) -> None:
         self.stage = Stage.RECEIVED
@@ -46,5 +51,5 @@ class Exchange:
         if stage not in TRANSITIONS[self.stage]:
             raise AssertionError(f"an exchange cannot go from {self.stage} to {stage}")
         self.stage = stage
-        if stage not in {Stage.FAULTING, Stage.ABORTED, Stage.SENT}:
+        if stage not in _NO_FURTHER:
             self.reached = stage
