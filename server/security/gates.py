@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
+from functools import lru_cache, partial
 from types import MappingProxyType
 
 from ipfilters import (
@@ -33,12 +35,17 @@ from server.security.rights import Requirements
 from server.security.wssecurity.refusals import SecurityUnsupported
 from soap import Received, SoapError
 from soap.envelope import ContentType, read_content_type
+from soap.messages.header import FrontClient
+from storage.marks import Mark
 from storage.records import AccessPolicy, Administrator, Shop
 
 NO_SHOP = "address, credential and URL together name no active shop; tell the operator the reference"
 """Said of every shop that was named and not proven, so that nobody learns which shops there are."""
 
 _NO_REQUIREMENTS = Requirements()
+_REMEMBERED = 4096
+# Python 3.11 takes long to find a member of an enumeration by its name.
+_PROVEN = Verdict.PROVEN
 _CLOSED_WHEN_STALE = frozenset({Endpoint.SALES, Endpoint.ADMIN})
 _BY_TICKET = frozenset({Endpoint.DEPOT, Endpoint.OZOMM})
 """Whose callers prove themselves by what is in the message."""
@@ -85,13 +92,17 @@ class Gates:
         self._proxies = proxies
         self._header = header
         self._form = form_of(header)
+        # Whom no proxy speaks for depends on the peer alone.
+        self._direct = lru_cache(maxsize=_REMEMBERED)(partial(find_client, trusted=proxies, form=self._form))
         self._admin_policy = admin_policy
 
     def client(self, peer: str, fields: Mapping[str, str]) -> Client:
         """Tell who the client is. Raises ClientUnknown."""
         line = fields.get(self._header)
         try:
-            return find_client(peer, () if line is None else (line,), trusted=self._proxies, form=self._form)
+            if line is None:
+                return self._direct(peer)
+            return find_client(peer, (line,), trusted=self._proxies, form=self._form)
         except ClientRefused as refused:
             raise ClientUnknown(refused.message) from None
 
@@ -131,36 +142,39 @@ class Gates:
 
     def admit_reader(self, call: Calling) -> None:
         """Refuse a reader of what is published whom a rule denies. Raises AddressDenied."""
-        self._refuse_early(self._filters.last(), call)
+        self._refuse_early(self._filters.last(), call, self._filters.now())
 
     def admit_address(self, call: Calling) -> None:
         """Pass gate A's look at the address. Raises AddressDenied, NotIdentified, FiltersStale."""
         state = self._filters.fresh() if call.endpoint in _CLOSED_WHEN_STALE else self._filters.last()
         if call.endpoint is not Endpoint.SALES:
-            decision = self._decided(state, call, None, "none")
+            decision = self._decided(state, call, None, "none", self._filters.now())
             policy = self._admin_policy if call.endpoint is Endpoint.ADMIN else AccessPolicy.IP
             if verdict(policy, decision) is Verdict.DENIED:
                 raise self._denied(state, call, None, policy)
             return
-        self._refuse_early(state, call)
+        now = self._filters.now()
+        self._refuse_early(state, call, now)
         if call.named is not None:
-            self._admit_named(state, call, call.named)
+            self._admit_named(state, call, call.named, now)
 
-    def _refuse_early(self, state: FilterState, call: Calling) -> None:
-        early = state.snapshot.refused_early(call.client.address, endpoint=call.endpoint, now=self._filters.now())
+    def _refuse_early(self, state: FilterState, call: Calling, now: datetime) -> None:
+        early = state.snapshot.refused_early(call.client.address, endpoint=call.endpoint, now=now)
         if early is not None and early.reason is Reason.DENY_RULE:
             self._counted(early, call.endpoint, "none")
             raise self._denied(state, call, None, None)
 
-    def _admit_named(self, state: FilterState, call: Calling, named: str) -> None:
+    def _admit_named(self, state: FilterState, call: Calling, named: str, now: datetime) -> None:
         """Refuse what the shop in the URL would not be let in with.
 
         Whether there is such a shop stays untold: the answer is that of a wrong credential.
         """
         shop = state.shops.get(named)
         policy = AccessPolicy.CREDENTIAL if shop is None else shop.access_policy
-        decision = self._decided(state, call, None if shop is None else named, "named")
+        decision = self._decided(state, call, None if shop is None else named, "named", now)
         found = verdict(policy, decision)
+        if found is _PROVEN:
+            return
         nothing = not call.authorization and call.certificate is None
         # What stands in the message is not known before its body.
         if found is Verdict.DENIED or (found is Verdict.CREDENTIAL and nothing and not needs_message(policy)):
@@ -188,17 +202,23 @@ class Gates:
         )
         if call.endpoint is not Endpoint.SALES and received.on_behalf_of is None and not shown:
             return received, Caller(identified_shop=None, address=call.client.address)
-        proven = await self._proven(received, call)
-        shop = self._shop(call, proven.proofs)
+        proofs: tuple[Proof, ...] = ()
+        marks: tuple[Mark, ...] = ()
+        if received.security is not None or call.authorization or call.certificate is not None:
+            proven = await self._proven(received, call)
+            received, proofs, marks = proven.received, proven.proofs, proven.marks
+        shop = self._shop(call, proofs)
         requirements.require_right(shop, received.operation.name)
         caller = Caller(
             identified_shop=shop,
             address=call.client.address,
-            kinds=tuple([proof.kind.value for proof in proven.proofs]),
-            credential_ids=tuple([proof.credential_id for proof in proven.proofs]),
-            marks=proven.marks,
+            kinds=tuple([proof.kind.value for proof in proofs]),
+            credential_ids=tuple([proof.credential_id for proof in proofs]),
+            marks=marks,
         )
-        return proven.received, self._spoken_for(proven.received, call, caller, proven.proofs)
+        if received.on_behalf_of is None:
+            return received, caller
+        return received, self._spoken_for(received.on_behalf_of, call, caller, proofs)
 
     async def _proven(self, received: Received, call: Calling) -> MessageProofs:
         """Verify all that a request brought. Raises NotIdentified for an API key that nobody has."""
@@ -224,7 +244,7 @@ class Gates:
                 f"a body of more than {usual} bytes is read only from whom its HTTP head identifies; send the API key "
                 "in Authorization, beside what else proves the message"
             )
-        self._by_address(call, call.named)
+        self._by_address(self._filters.fresh(), call, call.named)
 
     async def _proven_by_head(self, call: Calling, state: FilterState) -> list[Proof]:
         """Verify what the head of a request brought. Raises NotIdentified for an API key that nobody has."""
@@ -243,9 +263,10 @@ class Gates:
 
     def _shop(self, call: Calling, proofs: tuple[Proof, ...]) -> Shop:
         """Give the shop that address and proofs come to, under its own policy."""
+        state = self._filters.fresh()
         if not proofs:
             if call.named is not None:
-                return self._by_address(call, call.named)
+                return self._by_address(state, call, call.named)
             raise NotIdentified(
                 "send Authorization: Bearer with the API key, or HTTP Basic with shop name and API key"
                 if call.certificate is None
@@ -255,10 +276,9 @@ class Gates:
         of_others = len(proofs) > 1 and any(proof.shop.shop_id != shop.shop_id for proof in proofs)
         if of_others or (call.named is not None and call.named != shop.name):
             raise NotIdentified(NO_SHOP)
-        state = self._filters.fresh()
         shop = state.shops.get(shop.name, shop)
         policy = shop.access_policy if call.endpoint is Endpoint.SALES else shop.depot_policy
-        found = verdict(policy, self._decided(state, call, shop.name, "identified"))
+        found = verdict(policy, self._decided(state, call, shop.name, "identified", self._filters.now()))
         if found is Verdict.DENIED:
             raise self._denied(state, call, shop.name, policy)
         if identifies_by_address(policy) and call.named is None:
@@ -267,11 +287,8 @@ class Gates:
             raise NotIdentified(f"this shop has to prove itself {way(policy)}")
         return shop
 
-    def _spoken_for(self, received: Received, call: Calling, caller: Caller, proofs: tuple[Proof, ...]) -> Caller:
+    def _spoken_for(self, told: FrontClient, call: Calling, caller: Caller, proofs: tuple[Proof, ...]) -> Caller:
         """Believe a front what it tells of its client, or refuse it."""
-        told = received.on_behalf_of
-        if told is None:
-            return caller
         if not holds(caller.shop, FRONT):
             raise FrontRefused("OnBehalfOf needs the right front, which this caller does not hold")
         if STRONG.isdisjoint(proof.kind for proof in proofs):
@@ -283,18 +300,17 @@ class Gates:
         call.front = call.client.address
         call.client = replace(call.client, address=address)
         state = self._filters.fresh()
-        decision = self._decided(state, call, caller.shop.name, "told")
+        decision = self._decided(state, call, caller.shop.name, "told", self._filters.now())
         # Which addresses a shop's own servers have says nothing of its clients, so at Sales only denials are asked.
         if decision.reason is Reason.DENY_RULE or (call.endpoint in _BY_TICKET and not decision.allowed):
             raise self._denied(state, call, caller.shop.name, None)
         return replace(caller, address=address, account=told.account, fronted=True)
 
-    def _by_address(self, call: Calling, named: str) -> Shop:
-        state = self._filters.fresh()
+    def _by_address(self, state: FilterState, call: Calling, named: str) -> Shop:
         shop = state.shops.get(named)
         if shop is not None:
-            decision = self._decided(state, call, named, "named")
-            if verdict(shop.access_policy, decision) is Verdict.PROVEN:
+            decision = self._decided(state, call, named, "named", self._filters.now())
+            if verdict(shop.access_policy, decision) is _PROVEN:
                 return shop
         policy = AccessPolicy.CREDENTIAL if shop is None else shop.access_policy
         denial = self._denial(state, call, None if shop is None else named, policy)
@@ -306,14 +322,12 @@ class Gates:
         if found is None:
             raise NotIdentified("this API key belongs to no administrator")
         state = self._filters.fresh()
-        if verdict(self._admin_policy, self._decided(state, call, None, "none")) is Verdict.DENIED:
+        if verdict(self._admin_policy, self._decided(state, call, None, "none", self._filters.now())) is Verdict.DENIED:
             raise self._denied(state, call, None, self._admin_policy)
         return found
 
-    def _decided(self, state: FilterState, call: Calling, shop: str | None, kind: str) -> Decision:
-        decision = state.snapshot.decide(
-            call.client.address, endpoint=call.endpoint, shop=shop, now=self._filters.now()
-        )
+    def _decided(self, state: FilterState, call: Calling, shop: str | None, kind: str, now: datetime) -> Decision:
+        decision = state.snapshot.decide(call.client.address, endpoint=call.endpoint, shop=shop, now=now)
         self._counted(decision, call.endpoint, kind)
         call.allowed, call.version = decision.allowed, state.document_version
         return decision
