@@ -3,7 +3,10 @@
 import asyncio
 import io
 import json
-from datetime import UTC, datetime
+import random
+import re
+from datetime import UTC, datetime, timedelta, timezone
+from functools import partial
 from ipaddress import IPv4Network
 from pathlib import PurePosixPath
 
@@ -131,6 +134,24 @@ def test_any_text_and_any_value_become_one_line_of_ascii(level: str) -> None:
     assert told["half"] == fields["half"]
     assert "192.0.2.0/24" in told["network"]
     assert (told["several"], told["nothing"], told["large"], told["kind"]) == ([1, "b"], None, 2**70, "json")
+
+
+@pytest.mark.parametrize("format_", list(LogFormat))
+def test_every_moment_is_told_in_utc_to_the_millisecond_whatever_was_told_before(format_: LogFormat) -> None:
+    chance = random.Random(7)
+    moment = datetime(2026, 1, 2, 23, 59, 58, 1999, tzinfo=UTC)
+    moments = [moment, moment]
+    for step in (1, 999, 998_000, 1_000_000, -1, -1_000_000, 86_400_000_000, -86_400_000_000, 10**15, -(10**16)):
+        moment += timedelta(microseconds=step)
+        moments += [moment, moment.astimezone(timezone(timedelta(hours=5, minutes=45)))]
+    moments += [moment + timedelta(microseconds=chance.randrange(3_000_000)) for _ in range(200)]
+    clock, stream = iter(moments), io.StringIO()
+    log = EventLog(stream, format=format_, clock=lambda: next(clock))
+    for number in range(len(moments)):
+        tell = log.exchange if number % 2 else partial(log.info, "told")
+        tell(number=number)
+    expected = [moment.astimezone(UTC).isoformat(timespec="milliseconds") for moment in moments]
+    assert [re.findall(r"[-\dT:.]+\+00:00", line) for line in stream.getvalue().splitlines()] == [[t] for t in expected]
 
 
 def test_events_for_people_are_text() -> None:
