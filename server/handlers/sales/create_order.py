@@ -29,16 +29,19 @@ def request_of(message: sales.CreateOrderRequest) -> OrderRequest:
             customer_number=customer.customer_number,
             language=customer.language,
         ),
-        lines=tuple(
-            OrderLine(
-                item_number=x.item_number,
-                quantity=x.quantity,
-                extends_license_id=x.extends_license_id,
-                container_serial=x.container_serial,
-                data=tuple(DataField(kind=y.kind.lower(), number=y.number, value=y.value) for y in x.data),
-            )
-            for x in message.order_line
-        ),
+        lines=tuple([_line_of(line) for line in message.order_line]),
+    )
+
+
+def _line_of(line: sales.OrderLine) -> OrderLine:
+    return OrderLine(
+        item_number=line.item_number,
+        quantity=line.quantity,
+        extends_license_id=line.extends_license_id,
+        container_serial=line.container_serial,
+        data=tuple([DataField(kind=x.kind.lower(), number=x.number, value=x.value) for x in line.data])
+        if line.data
+        else (),
     )
 
 
@@ -49,7 +52,9 @@ def receipt_of(receipt: OrderReceipt) -> sales.OrderReceipt:
         ticket=receipt.ticket,
         collect_url=receipt.collect_url,
         license=tuple(
-            sales.OrderedLicense(license_id=x.license_id, item_number=x.item_number, quantity=x.quantity)
-            for x in receipt.licenses
+            [
+                sales.OrderedLicense(license_id=x.license_id, item_number=x.item_number, quantity=x.quantity)
+                for x in receipt.licenses
+            ]
         ),
     )
