@@ -1,5 +1,6 @@
 """What stands in the interval that an address is in: made once of a table, asked for each new address."""
 
+from array import array
 from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
@@ -12,10 +13,11 @@ Item = TypeVar("Item")
 Value = TypeVar("Value")
 
 _INDEXED = 1024
-"""From so many intervals on, IPv4 addresses are looked for among those of their first 16 bits only."""
+"""From so many intervals on, addresses are looked for among those of their first 16 bits only."""
 
 _HALF = 1 << 16
 _HALVES = Struct(">HH").unpack
+_FIRST = Struct(">H14x").unpack
 
 
 class Lookup(Generic[Item]):
@@ -53,6 +55,26 @@ class IndexedLookup(Lookup[Item]):
         return self._rows[first][bisect_right(self._seconds[first], second)]
 
 
+class NarrowedLookup(Lookup[Item]):
+    """The same for many intervals of IPv6: the first 16 bits of an address say between which ones it is.
+
+    `bounds` says for each first 16 bits, and once more for the end, how many intervals begin before.
+    """
+
+    __slots__ = ("_bounds",)
+
+    def __init__(self, starts: Sequence[bytes], items: Sequence[Item], bounds: Sequence[int]) -> None:
+        super().__init__(starts, items)
+        self._bounds = bounds
+
+    def find(self, packed: bytes) -> Item:
+        """Give what stands in the interval of an address."""
+        first: int
+        (first,) = _FIRST(packed)
+        bounds = self._bounds
+        return self._items[bisect_right(self._starts, packed, bounds[first], bounds[first + 1]) - 1]
+
+
 class Intervals:
     """Where intervals begin, whatever stands in them: several things may stand in the same ones."""
 
@@ -69,14 +91,11 @@ class IndexedIntervals(Intervals):
 
     def __init__(self, starts: Sequence[int]) -> None:
         super().__init__((), bits=32)
-        counts = [0] * (_HALF + 1)
-        for start in starts:
-            counts[(start >> 16) + 1] += 1
         # One object for each number: most networks begin at one of 256, which then stay where they are reached fast.
         shared: dict[int, int] = {}
         seconds = tuple([shared.setdefault(second, second) for second in [start & 0xFFFF for start in starts]])
         self._firsts: list[int] = []
-        self._ends = list(accumulate(counts))[1:]
+        self._ends = _bounds(starts, bits=32)[1:]
         self._seconds: list[tuple[int, ...]] = []
         before = 0
         for end in self._ends:
@@ -100,8 +119,32 @@ class IndexedIntervals(Intervals):
         return IndexedLookup(self._seconds, rows)
 
 
+class NarrowedIntervals(Intervals):
+    """The same for many of IPv6, which stay in one list: a part of them has to be searched only."""
+
+    def __init__(self, starts: Sequence[int]) -> None:
+        super().__init__(starts, bits=128)
+        # Packed: a list of numbers would be ten times as large, and is reached into at random.
+        self._bounds = array("I", _bounds(starts, bits=128))
+
+    def carrying(self, items: Sequence[Item]) -> Lookup[Item]:
+        """Find these items, one for each interval."""
+        return NarrowedLookup(self._starts, items, self._bounds)
+
+
 def intervals_of(table: Table[Value], *, bits: int) -> Intervals:
     """Give the intervals of a table, for addresses of `bits` bits."""
     # What ends with the last address of all begins an interval that no address is in.
     starts = table.starts if table.starts[-1] < 1 << bits else table.starts[:-1]
-    return IndexedIntervals(starts) if bits == 32 and len(starts) >= _INDEXED else Intervals(starts, bits=bits)
+    if len(starts) < _INDEXED:
+        return Intervals(starts, bits=bits)
+    return IndexedIntervals(starts) if bits == 32 else NarrowedIntervals(starts)
+
+
+def _bounds(starts: Sequence[int], *, bits: int) -> list[int]:
+    """Give how many intervals begin before each of the first 16 bits of addresses, and how many there are."""
+    counts = [0] * (_HALF + 1)
+    below = bits - 16
+    for start in starts:
+        counts[(start >> below) + 1] += 1
+    return list(accumulate(counts))

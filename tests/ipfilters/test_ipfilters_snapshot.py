@@ -396,6 +396,39 @@ def test_intervals_parted_by_the_first_half_of_their_addresses_are_the_same(requ
             assert parted.find(packed) == plain.find(packed), (seed, starts, number)
 
 
+def test_intervals_of_ipv6_narrowed_by_the_first_bits_of_an_address_are_the_same(
+    request: pytest.FixtureRequest,
+) -> None:
+    seed = request.config.getoption("--seed")
+    print(f"seed {seed}")
+    dice = random.Random(f"intervals of IPv6 {seed}")
+    part, last = 1 << 112, (1 << 128) - 1
+    for many in (1, 2, 40, 3000):
+        near = [dice.getrandbits(16) * part for _ in range(20)] + [last - part + 1]
+        numbers = {dice.choice(near) + dice.choice((0, 1, part - 1, dice.getrandbits(112))) for _ in range(many)}
+        starts = sorted({0, *numbers})
+        items = [f"from {start}" for start in starts]
+        plain = lookups.Intervals(starts, bits=128).carrying(items)
+        narrowed = lookups.NarrowedIntervals(starts).carrying(items)
+        asked = {start + by for start in (*starts, *near) for by in (-1, 0, 1, part)} | {0, last}
+        for number in (number for number in asked if 0 <= number <= last):
+            packed = number.to_bytes(16, "big")
+            assert narrowed.find(packed) == plain.find(packed), (seed, starts, number)
+
+
+def test_among_many_networks_of_ipv6_the_bounds_of_each_are_found() -> None:
+    networks = [ip_network(((0x2000 + (number >> 5) << 112) + (number << 80), 48)) for number in range(1200)]
+    networks.append(ip_network(((1 << 128) - 2, 127)))
+    made = compiled(*(allow(str(network)) for network in networks))
+    assert isinstance(getattr(made.view(SALES, None).six, "__self__", None), lookups.NarrowedLookup)
+    for network in networks:
+        for number in (int(network[0]) - 1, int(network[0]), int(network[-1]), int(network[-1]) + 1):
+            if number < 1 << 128:
+                address = ip_network((number, 128))[0]
+                inside = any(address in other for other in networks)
+                assert made.decide(str(address), endpoint=SALES, now=NOW).allowed is inside, address
+
+
 def test_a_rule_from_another_source_is_the_same_rule_otherwise() -> None:
     other = FileSource(file="other", line=7)
     for rule in (
