@@ -1,6 +1,7 @@
 """A PostgreSQL server of the tests' own: found on this machine, started in a folder of its own, stopped by its id."""
 
 import asyncio
+import contextlib
 import importlib.util
 import itertools
 import os
@@ -191,7 +192,9 @@ class PostgresServer:
         while time.monotonic() < deadline:
             if self._process is None or self._process.poll() is not None:
                 break
-            lines = status.read_text().splitlines() if status.exists() else []
+            lines: list[str] = []
+            with contextlib.suppress(FileNotFoundError):
+                lines = status.read_text().splitlines()
             if len(lines) >= 8 and lines[0] == str(self._process.pid) and lines[7].strip() in ("ready", "standby"):
                 return
             time.sleep(0.01)
