@@ -94,7 +94,7 @@ class BareExchange:
     def run(self, body: bytes) -> Answer:
         """Answer the request."""
         reply = self._bare.answer(self._head, body)
-        return Answer(status=reply.status, content_type=reply.content_type, body=reply.whole)
+        return Answer(reply.status, reply.content_type, reply.whole)
 
     def refuse(self, trouble: Trouble) -> Answer:  # noqa: ARG002  all end alike here
         """Say that the request was refused."""

@@ -87,8 +87,6 @@ _DECODERS: dict[str, Decode] = {
 
 _ENCODERS: dict[str, Callable[[Any], str]] = {
     "string": escape,
-    "int": str,
-    "long": str,
     "boolean": lambda value: "true" if value else "false",
     "dateTime": _zoned,
     "base64Binary": lambda value: b64encode(value).decode("ascii"),
@@ -210,21 +208,75 @@ def compile_encoder(type_: ComplexType, *, prefix: str, attach: bool = False) ->
     `attach`: the list that is appended to is a `soap.mtom.Attaching`, which takes binary values.
     The function raises ValueError for a text that XML cannot carry and for a time without a zone.
     """
-    lines = ["def encode(message, out):"]
+    writer = _EncoderWriter(prefix=prefix, attach=attach)
+    writer.content(type_, "message")
+    writer.flush()
     names: dict[str, Any] = {f"write_{kind}": convert for kind, convert in _ENCODERS.items()}
-    for place, field in enumerate(type_.fields):
-        start, end = f"<{prefix}:{field.name}>", f"</{prefix}:{field.name}>"
-        if attach and isinstance(field.type, SimpleType) and field.type.built_in == "base64Binary":
-            one = [f"out.append(f'{start}{{out.attach(value)}}{end}')"]
-        elif isinstance(field.type, SimpleType):
-            one = [f"out.append(f'{start}{{write_{field.type.built_in}(value)}}{end}')"]
-        else:
-            names[f"encode_{place}"] = compile_encoder(field.type, prefix=prefix, attach=attach)
-            one = [f"out.append('{start}')", f"encode_{place}(value, out)", f"out.append('{end}')"]
-        if field.many:
-            lines.append(f" for value in message.{field.attribute}:")
-        else:
-            lines += [f" value = message.{field.attribute}", " if value is not None:"]
-        lines += [f"  {line}" for line in one]
-    encode: Encode = compiled("encode", lines, names)
+    encode: Encode = compiled("encode", ["def encode(message, out):", *writer.lines, " return None"], names)
     return encode
+
+
+class _EncoderWriter:
+    """Writes the lines of an encoder: what is always there, one after the other, is appended as one text."""
+
+    def __init__(self, *, prefix: str, attach: bool) -> None:
+        self.lines: list[str] = []
+        self._prefix = prefix
+        self._attach = attach
+        self._depth = 1
+        self._values = 0
+        self._pieces: list[str] = []
+        self._strings: list[str] = []
+
+    def content(self, type_: ComplexType, message: str) -> None:
+        """Write what appends the fields of the object that is named `message`."""
+        for field in type_.fields:
+            value = f"v{self._values}"
+            self._values += 1
+            if field.many:
+                self._block(f"for {value} in {message}.{field.attribute}:", field, value)
+                continue
+            self._line(f"{value} = {message}.{field.attribute}")
+            if field.optional:
+                self._block(f"if {value} is not None:", field, value)
+            else:
+                self._one(field, value)
+
+    def flush(self) -> None:
+        """Write what appends all that was put together."""
+        if self._strings:
+            # Added, not joined by a format, so that what is no string raises.
+            self._line(f"text = {' + '.join(self._strings)}")
+            self._line("if not text.isprintable() or '&' in text or '<' in text or '>' in text:")
+            for value in self._strings:
+                self._line(f" {value} = write_string({value})")
+        if self._pieces:
+            self._line(f"out.append(f'{''.join(self._pieces)}')")
+        self._pieces, self._strings = [], []
+
+    def _line(self, line: str) -> None:
+        self.lines.append(f"{' ' * self._depth}{line}")
+
+    def _block(self, head: str, field: Field, value: str) -> None:
+        self.flush()
+        self._line(head)
+        self._depth += 1
+        self._one(field, value)
+        self.flush()
+        self._depth -= 1
+
+    def _one(self, field: Field, value: str) -> None:
+        self._pieces.append(f"<{self._prefix}:{field.name}>")
+        if isinstance(field.type, ComplexType):
+            self.content(field.type, value)
+        else:
+            self._pieces.append(f"{{{self._written(field.type.built_in, value)}}}")
+        self._pieces.append(f"</{self._prefix}:{field.name}>")
+
+    def _written(self, kind: str, value: str) -> str:
+        if kind == "string":
+            self._strings.append(value)
+            return value
+        if kind in {"int", "long"}:
+            return f"{value}:d"
+        return f"out.attach({value})" if self._attach and kind == "base64Binary" else f"write_{kind}({value})"

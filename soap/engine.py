@@ -147,6 +147,7 @@ class Engine:
         operations = contract.operations.values()
         self._by_tag: Mapping[str, Operation] = {operation.request_tag: operation for operation in operations}
         self._by_action: Mapping[str, Operation] = {operation.action: operation for operation in operations}
+        self._as_sent: Mapping[str, Operation] = {f'"{action}"': one for action, one in self._by_action.items()}
         self._decoders = {o.name: compile_decoder(o.request, messages) for o in operations}
         self._encoders = {o.name: compile_encoder(o.answer, prefix="m") for o in operations if not o.one_way}
         self._segment_writers: dict[str, SegmentWriter] = {}
@@ -175,7 +176,7 @@ class Engine:
             if known is not None:
                 action = kind.action if kind.version is Version.SOAP12 else soap_action
                 self._check_action(shape.operation, action, kind.version)
-                return Received(kind.version, shape.operation, size=size, mtom=mtom, known=known)
+                return Received(kind.version, shape.operation, None, None, None, None, size, mtom, known)
         if kind.boundary is not None:
             kind, body, others = self._unpacked(kind, body)
             mtom = True
@@ -247,7 +248,7 @@ class Engine:
 
     def _check_action(self, operation: Operation, action: str | None, version: Version) -> None:
         """Rule R9: an action is wrong only when it names another operation."""
-        named = self._by_action.get((action or "").strip().strip('"'))
+        named = self._as_sent.get(action or "") or self._by_action.get((action or "").strip().strip('"'))
         if named is not None and named is not operation:
             raise SoapError(
                 "SoapActionMismatch",
@@ -343,7 +344,7 @@ class Engine:
         data = "".join(out).encode("utf-8")
         if self._validate_answers:
             self._check_answer(data, operation)
-        return Reply(status=200, content_type=frame.content_type, body=data)
+        return Reply(200, frame.content_type, data)
 
     def _package(self, received: Received, start: str, answer: Any) -> Reply:
         """Write an answer with its binary values beside it."""

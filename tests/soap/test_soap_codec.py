@@ -241,3 +241,49 @@ def test_values_of_the_other_types_are_written(codec: Codec, kind: str, value: o
 def test_messages_that_do_not_match_the_contract_are_a_contract_error(codec: Codec, module: ModuleType) -> None:
     with pytest.raises(ContractError, match=r"does not match the contract at Values: run `python -m soap\.generate`"):
         compile_decoder(codec.type, module)
+
+
+@pytest.fixture(scope="module")
+def required(schema_text: Callable[..., str]) -> Callable[..., str]:
+    """What writes a type of required fields, two texts and a number in an element of its own."""
+    root = etree.fromstring(
+        schema_text(
+            '<xs:element name="E" type="t:Outer"/>'
+            '<xs:complexType name="Inner"><xs:sequence><xs:element name="b" type="xs:string"/>'
+            '<xs:element name="n" type="xs:int"/></xs:sequence></xs:complexType>'
+            '<xs:complexType name="Outer"><xs:sequence><xs:element name="a" type="xs:string"/>'
+            '<xs:element name="inner" type="t:Inner"/></xs:sequence></xs:complexType>'
+        )
+    )
+    encode = compile_encoder(read_schema(root).elements["E"], prefix="t")
+
+    def write(*, a: Any = "a", b: Any = "b", n: Any = 1) -> str:
+        out: list[str] = []
+        encode(SimpleNamespace(a=a, inner=SimpleNamespace(b=b, n=n)), out)
+        return "".join(out)
+
+    return write
+
+
+@pytest.mark.parametrize("mark", ["<", ">", "&", "\r", "{", "'", "\\", "\u0085"])
+def test_each_text_of_required_fields_is_escaped_whichever_of_them_needs_it(
+    required: Callable[..., str], mark: str
+) -> None:
+    for a, b in [(mark, "b"), ("a", mark), (mark, mark), ("", "")]:
+        written = required(a=a, b=b)
+        assert written == f"<t:a>{escape(a)}</t:a><t:inner><t:b>{escape(b)}</t:b><t:n>1</t:n></t:inner>"
+
+
+@pytest.mark.parametrize("name", ["a", "b"])
+def test_no_text_of_required_fields_holds_what_xml_cannot_carry(required: Callable[..., str], name: str) -> None:
+    for character in ("\x00", "\ud800", "\uffff"):
+        with pytest.raises(ValueError, match="XML cannot carry"):
+            required(**{name: character})
+
+
+@pytest.mark.parametrize(("name", "value"), [("a", 1), ("a", b"a"), ("b", None), ("n", None), ("n", "1"), ("n", 1.5)])
+def test_a_required_field_of_another_type_is_not_written(
+    required: Callable[..., str], name: str, value: object
+) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        required(**{name: value})

@@ -18,7 +18,7 @@ from schema_mutations import ONLY_DECODED, WRONG
 from soap import ClientEngine, ContractError, Engine, SoapError, Version, load_contract
 from soap.messages import sales
 from soap.names import XSD
-from soap.plain import plain_of
+from soap.plain import Plain, plain_of
 from soap.schema import SimpleType, read_schema
 from soap.shapes import MOST_BYTES, cut
 from xmlgate import Limits, parse
@@ -372,6 +372,18 @@ def test_a_message_that_is_longer_than_what_is_looked_at_is_read_the_whole_way(s
     for _ in range(3):
         depots.agree(padded)
         assert not is_known(depots.quick, padded)
+
+
+def test_a_message_is_answered_though_its_shape_would_give_another_and_no_other_is_read_by_that(
+    order: Order, shop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shops, body = twins_of("sales"), shop.envelope(order())
+    longer = Plain(value="{0} + '!'")
+    with monkeypatch.context() as patched:
+        patched.setattr("soap.shapes.plain_of", lambda type_: longer if type_.built_in == "string" else plain_of(type_))
+        for _ in range(4):
+            shops.agree(body)
+    assert not is_known(shops.quick, body)
 
 
 def test_no_more_shapes_are_remembered_than_was_said_and_the_oldest_goes(order: Order, shop: Any) -> None:
