@@ -82,6 +82,7 @@ class Shapes:
         self._met: set[int] = set()
         self._may_make = _AT_ONCE * _EACH
         self._plain: dict[str, Plain | None] = {}
+        self._open: dict[str, type[Any]] = {}
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -121,7 +122,7 @@ class Shapes:
         return False
 
     def _shape(self, found: Cut, operation: Operation, payload: etree._Element) -> Shape | None:
-        writer = _Writer(self._messages)
+        writer = _Writer(self._messages, self._open)
         made = writer.made(payload, operation.request)
         if [text for _, text in writer.values] != resolved(found.values):
             return None
@@ -161,9 +162,10 @@ class Shapes:
 class _Writer:
     """Writes what makes a message of values that are named `t0`, `t1` and so on."""
 
-    def __init__(self, messages: ModuleType) -> None:
+    def __init__(self, messages: ModuleType, open_classes: dict[str, type[Any]]) -> None:
         self.lines: list[str] = []
-        self.names: dict[str, Any] = {"empty": object.__new__}
+        self.names: dict[str, Any] = {}
+        self._open = open_classes
         self.values: list[tuple[SimpleType, str]] = []
         self._messages = messages
         self._objects = 0
@@ -174,13 +176,17 @@ class _Writer:
         name, self._objects = f"m{self._objects}", self._objects + 1
         self.names[type_.name] = class_
         fields = [(field.attribute, self._content(element, field)) for field in type_.fields]
-        self.lines.append(f" {name} = empty({type_.name})")
-        for attribute, content in fields:
-            fill = f"fill_{type_.name}_{attribute}"
-            # A frozen object is filled through its slots, as decoders do.
-            self.names[fill] = getattr(class_, attribute).__set__
-            self.lines.append(f" {fill}({name}, {content})")
+        # A frozen object is filled while it is of a class with the same slots that does not refuse; nobody has it yet.
+        self.names[f"open_{type_.name}"] = self._opened(type_.name, class_)
+        self.lines.append(f" {name} = open_{type_.name}()")
+        self.lines += [f" {name}.{attribute} = {content}" for attribute, content in fields]
+        self.lines.append(f" {name}.__class__ = {type_.name}")
         return name
+
+    def _opened(self, name: str, class_: type[Any]) -> type[Any]:
+        if name not in self._open:
+            self._open[name] = type(f"Open{name}", (), {"__slots__": class_.__dict__["__slots__"]})
+        return self._open[name]
 
     def _content(self, element: etree._Element, field: Field) -> str:
         found = [self._one(child, field.type) for child in element.iterchildren(field.tag)]
