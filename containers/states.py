@@ -2,11 +2,12 @@
 
 import hashlib
 from base64 import b64decode
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import pairwise
 from operator import attrgetter
+from typing import Any
 
 from lxml import etree
 
@@ -109,14 +110,31 @@ def check_order(license_ids: Sequence[str], name: str) -> None:
 
 def license_element(tag: str, entry: Entry) -> str:
     """Return the canonical element of one entry, under the name `license` or `put`."""
-    return (
-        f"<{tag}><licenseId>{text(entry.license_id, 'licenseId')}</licenseId>"
+    return f"<{tag}>{_inside(entry)}</{tag}>"
+
+
+def _inside(entry: Entry) -> str:
+    # A step holds the entries of the listing that it leads to, and so each is written twice, one time after the other.
+    known = _written.get(id(entry))
+    if known is not None and known[0] is entry:
+        return known[1]
+    content = (
+        f"<licenseId>{text(entry.license_id, 'licenseId')}</licenseId>"
         f"<generation>{number(entry.generation, 'generation', lowest=0, highest=INT)}</generation>"
         f"<itemNumber>{text(entry.item_number, 'itemNumber')}</itemNumber>"
         f"<productCode>{number(entry.product_code, 'productCode', lowest=0, highest=UNSIGNED)}</productCode>"
         f"<quantity>{number(entry.quantity, 'quantity', lowest=1, highest=INT)}</quantity>"
-        f"<options>{''.join(_options(entry.options))}</options></{tag}>"
+        f"<options>{''.join(_options(entry.options))}</options>"
     )
+    if len(_written) >= _MOST_WRITTEN:
+        _written.clear()
+    _written[id(entry)] = entry, content
+    return content
+
+
+_MOST_WRITTEN = 64
+_written: dict[int, tuple[Entry, str]] = {}
+"""The content of entries by their id, which is theirs as long as they are here."""
 
 
 def entries_of(parent: etree._Element) -> State:
@@ -156,45 +174,31 @@ def moment_of(element: etree._Element) -> datetime:
 _by_license_id = attrgetter("license_id")
 
 
-def _options(options: Options) -> Iterator[str]:
-    if options.activation_time is not None:
-        yield f"<activationTime>{moment(options.activation_time, 'activationTime')}</activationTime>"
-    if options.expiration_time is not None:
-        yield f"<expirationTime>{moment(options.expiration_time, 'expirationTime')}</expirationTime>"
-    if options.usage_days is not None:
-        yield f"<usageDays>{number(options.usage_days, 'usageDays', lowest=0, highest=INT)}</usageDays>"
-    if options.maintenance_start is not None:
-        yield f"<maintenanceStart>{moment(options.maintenance_start, 'maintenanceStart')}</maintenanceStart>"
-    if options.maintenance_end is not None:
-        yield f"<maintenanceEnd>{moment(options.maintenance_end, 'maintenanceEnd')}</maintenanceEnd>"
-    if options.feature_map is not None:
-        yield f"<featureMap>{number(options.feature_map, 'featureMap', lowest=0, highest=UNSIGNED)}</featureMap>"
-    if options.unit_counter is not None:
-        yield f"<unitCounter>{number(options.unit_counter, 'unitCounter', lowest=0, highest=LONG)}</unitCounter>"
-    if options.text is not None:
-        yield f"<text>{small_text(options.text, 'text')}</text>"
-    if options.customer_information is not None:
-        name = "customerInformation"
-        yield f"<{name}>{small_text(options.customer_information, name)}</{name}>"
-    yield from _checkpoint(options)
-    yield from _data(options)
+_OPTIONS: tuple[tuple[str, str, Callable[[Any, str], str]], ...] = (
+    ("activation_time", "activationTime", moment),
+    ("expiration_time", "expirationTime", moment),
+    ("usage_days", "usageDays", partial(number, lowest=0, highest=INT)),
+    ("maintenance_start", "maintenanceStart", moment),
+    ("maintenance_end", "maintenanceEnd", moment),
+    ("feature_map", "featureMap", partial(number, lowest=0, highest=UNSIGNED)),
+    ("unit_counter", "unitCounter", partial(number, lowest=0, highest=LONG)),
+    ("text", "text", small_text),
+    ("customer_information", "customerInformation", small_text),
+    ("checkpoint_days", "checkpointDays", partial(number, lowest=0, highest=INT)),
+    ("checkpoint_time", "checkpointTime", moment),
+    ("protected_data", "protectedData", partial(octets, length=32)),
+    ("hidden_data", "hiddenData", partial(octets, length=32)),
+    ("secret_data", "secretData", partial(octets, length=32)),
+)
+"""The options in the order of the file: field, element, and what writes its content. One that is None is left out."""
+
+_option_values = attrgetter(*(field for field, _, _ in _OPTIONS))
+_option_elements = tuple((name, write) for _, name, write in _OPTIONS)
 
 
-def _checkpoint(options: Options) -> Iterator[str]:
-    if options.checkpoint_days is not None:
-        days = number(options.checkpoint_days, "checkpointDays", lowest=0, highest=INT)
-        yield f"<checkpointDays>{days}</checkpointDays>"
-    if options.checkpoint_time is not None:
-        yield f"<checkpointTime>{moment(options.checkpoint_time, 'checkpointTime')}</checkpointTime>"
-
-
-def _data(options: Options) -> Iterator[str]:
-    if options.protected_data is not None:
-        yield f"<protectedData>{octets(options.protected_data, 'protectedData', length=32)}</protectedData>"
-    if options.hidden_data is not None:
-        yield f"<hiddenData>{octets(options.hidden_data, 'hiddenData', length=32)}</hiddenData>"
-    if options.secret_data is not None:
-        yield f"<secretData>{octets(options.secret_data, 'secretData', length=32)}</secretData>"
+def _options(options: Options) -> list[str]:
+    values = zip(_option_values(options), _option_elements, strict=True)
+    return [f"<{name}>{write(value, name)}</{name}>" for value, (name, write) in values if value is not None]
 
 
 def _options_of(element: etree._Element) -> Options:

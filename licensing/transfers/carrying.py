@@ -19,6 +19,7 @@ from containers import (
     software_serial,
     verify_step,
 )
+from frozen import replaced
 from licensing.alarms import Alarms
 from licensing.announcing import Announcer
 from licensing.data import DATA_MARK, blocks_for
@@ -102,7 +103,7 @@ class Carrier:
         if self.box.waits or not plan.steps:
             return plan
         steps = tuple(
-            replace(step, signed=signed)
+            replaced(step, signed=signed)
             for step, (_, signed) in zip(plan.steps, self._signatures(plan.steps), strict=True)
         )
         return replace(plan, steps=steps)

@@ -22,7 +22,7 @@ from containers import (
 )
 from containers.blocks import block_digest
 from containers.states import listing_digest
-from frozen import quickly_made
+from frozen import quickly_made, replaced
 from licensing.allowances import check_return
 from licensing.collecting import check_parts, check_whole_return, check_whole_ticket, refusal
 from licensing.errors import LicenseRepeated, LicenseUnknown, LicensingError, MixedFirmCodes, NothingFree
@@ -101,7 +101,7 @@ def plan_receipt(container: ContainerRow, context: Context, view: TransferView) 
     """Take a context as a receipt for all steps up to it: the confirmed point moves, pieces become free (section 5)."""
     export, nonce = newest(container, context)
     confirmed = context.counter != container.confirmed
-    row = replace(
+    row = replaced(
         container,
         newest_export=export,
         newest_nonce=nonce,
@@ -367,7 +367,7 @@ class Steps:
         self.state = state
         self.states.append(state)
         resets = kind is StepKind.RESET
-        self.row = replace(
+        self.row = replaced(
             self.row,
             end=to,
             end_state=listing,

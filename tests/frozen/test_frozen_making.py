@@ -9,7 +9,7 @@ from typing import get_type_hints
 
 import pytest
 
-from frozen import quickly_made
+from frozen import quickly_made, replaced
 from storage.records import License, Order
 
 
@@ -47,6 +47,24 @@ def test_it_is_made_shown_compared_and_copied_as_before():
             assert number == 2
     assert inspect.signature(Quick) == inspect.signature(Slow)
     assert get_type_hints(Quick.__init__) == get_type_hints(Slow.__init__)
+
+
+@pytest.mark.parametrize("changes", [{}, {"number": 2}, {"text": "u", "secret": b"t"}], ids=str)
+def test_another_value_is_what_the_standard_library_makes_and_the_first_stays(changes):
+    quick = Quick(number=1, secret=b"s")
+    other = replaced(quick, **changes)
+    assert other == replace(quick, **changes)
+    assert type(other) is Quick
+    assert quick == Quick(number=1, secret=b"s")
+    with pytest.raises(FrozenInstanceError):
+        other.number = 3
+
+
+def test_what_it_does_not_have_and_what_is_not_quickly_made_are_refused():
+    with pytest.raises(TypeError, match="other"):
+        replaced(Quick(number=1), other=2)
+    with pytest.raises(KeyError):
+        replaced(Slow(number=1), number=2)
 
 
 @pytest.mark.parametrize("values", [{}, {"number": 1, "other": 2}], ids=["missing", "unknown"])
